@@ -1,0 +1,120 @@
+"""Changes when: what a row means does.
+
+Rows as frozen structs. Times are integer milliseconds since 1970, ids 32 hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import msgspec
+
+
+def new_id() -> str:
+    """128 random bits as 32 hexadecimal digits; never derived from what a client sent."""
+    return secrets.token_hex(16)
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A writer's bytes arriving in a source."""
+
+    id: str
+    source_id: str
+    video_id: str
+    start: int
+    length: int
+    mark: int
+    boot: str
+    metadata: str
+    created_at: int
+    updated_at: int
+
+
+class Video(msgspec.Struct, frozen=True):
+    """What people see."""
+
+    id: str
+    owner: str
+    title: str
+    filename: str
+    source_id: str
+    edition_id: str | None
+    access: str
+    access_version: int
+    created_at: int
+
+
+class Edition(msgspec.Struct, frozen=True):
+    """One set of outputs; `facts` is JSON of `server.pipeline.messages.Facts`, once frozen."""
+
+    id: str
+    source_id: str
+    settings: str
+    facts: str | None
+    ended: bool
+    cuts: int
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One output of an edition; `facts` is JSON of `server.pipeline.messages.OutputFacts`.
+
+    `peak` and `average` are bits per second: what was declared, in the end what was measured.
+    """
+
+    name: str
+    position: int
+    facts: str
+    init: bytes
+    peak: int
+    average: int
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """An output's part of one cut. `keyframes`: (offset, size, ticks from the piece's start)."""
+
+    number: int
+    output: str
+    name: str
+    size: int
+    duration: int
+    frames: int
+    keyframes: list[tuple[int, int, int]]
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """A published cut: `start` and `duration` in ticks; `resume` says how the next is made."""
+
+    number: int
+    epoch: int
+    start: int
+    duration: int
+    resume: str
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One piece of durable work."""
+
+    id: str
+    kind: str
+    video_id: str
+    edition_id: str | None
+    owner: str
+    state: str
+    epoch: int
+    attempts: int
+    misses: int
+    priority: int
+    parked_at: int | None
+    error_code: str | None
+    error_detail: str | None
+    warnings: str
+    progress: str
+    created_at: int
+    started_at: int | None
+    ended_at: int | None

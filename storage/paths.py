@@ -1,0 +1,94 @@
+"""Changes when: where things lie in the data directory does.
+
+    reelrace.sqlite3      the rows
+    secret                what grants are signed with
+    lock                  held while a server runs
+    sources/ab/<id>       the bytes of a source
+    marks/ab/<id>         how many bytes of an upload have been written (8 bytes)
+    editions/ab/<id>/     the pieces of an edition, flat
+
+Ids are ours; nothing a client sent is ever part of a path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from pathlib import Path
+
+from storage.errors import StoreInUse
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class DataDirectory:
+    """The paths of one data directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "reelrace.sqlite3"
+        self._lock: int | None = None
+
+    def prepare(self) -> None:
+        """Makes the folders and takes the lock; `StoreInUse` if another server holds it."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = None
+            raise StoreInUse(str(self.root)) from error
+        for name in ("sources", "marks", "editions"):
+            (self.root / name).mkdir(exist_ok=True)
+
+    def release(self) -> None:
+        """Lets another server take the directory."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def secret(self) -> bytes:
+        """32 random bytes, made once."""
+        path = self.root / "secret"
+        if not path.exists():
+            fresh = path.with_suffix(".new")
+            write_new(fresh, secrets.token_bytes(32))
+            fresh.replace(path)
+            sync_directory(self.root)
+        return path.read_bytes()
+
+    def source(self, source_id: str) -> Path:
+        return self._filed("sources", source_id)
+
+    def mark(self, upload_id: str) -> Path:
+        return self._filed("marks", upload_id)
+
+    def edition(self, edition_id: str) -> Path:
+        return self._filed("editions", edition_id)
+
+    def _filed(self, kind: str, identifier: str) -> Path:
+        if not _ID.fullmatch(identifier):
+            raise ValueError(f"not an id: {identifier!r}")
+        return self.root / kind / identifier[:2] / identifier
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Writes and syncs a small private file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Makes the names in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

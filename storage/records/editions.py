@@ -1,0 +1,118 @@
+"""Changes when: what is kept of editions, their outputs, cuts and pieces does."""
+
+from __future__ import annotations
+
+import msgspec
+
+from storage.database import Transaction
+from storage.model import Cut, Edition, Output, Piece
+
+_EDITION = """select e.id, e.source_id, e.settings, e.facts, e.ended,
+    (select coalesce(max(number) + 1, 0) from cuts c where c.edition_id = e.id) as cuts
+    from editions e"""
+
+
+def create(tx: Transaction, edition_id: str, source_id: str, settings: str, at: int) -> None:
+    tx.execute(
+        """insert into editions (id, source_id, settings, created_at)
+           values (:id, :source_id, :settings, :at)""",
+        {"id": edition_id, "source_id": source_id, "settings": settings, "at": at},
+    )
+
+
+def get(tx: Transaction, edition_id: str) -> Edition | None:
+    row = tx.row(f"{_EDITION} where e.id = :id", {"id": edition_id})
+    return msgspec.convert(row, Edition, strict=False) if row else None
+
+
+def freeze(tx: Transaction, edition_id: str, facts: str, outputs: list[Output]) -> None:
+    """Records what the first publication settles for good."""
+    tx.execute(
+        "update editions set facts = :facts where id = :id", {"id": edition_id, "facts": facts}
+    )
+    for output in outputs:
+        tx.execute(
+            """insert into outputs (edition_id, name, position, facts, init, peak, average)
+               values (:edition, :name, :position, :facts, :init, :peak, :average)""",
+            {"edition": edition_id, **msgspec.structs.asdict(output)},
+        )
+
+
+def outputs(tx: Transaction, edition_id: str) -> list[Output]:
+    rows = tx.rows(
+        """select name, position, facts, init, peak, average from outputs
+           where edition_id = :id order by position""",
+        {"id": edition_id},
+    )
+    return msgspec.convert(rows, list[Output])
+
+
+def publish(tx: Transaction, edition_id: str, cut: Cut, pieces: list[Piece]) -> None:
+    """One cut with a piece from every output."""
+    tx.execute(
+        """insert into cuts (edition_id, number, epoch, start, duration, resume)
+           values (:edition, :number, :epoch, :start, :duration, :resume)""",
+        {"edition": edition_id, **msgspec.structs.asdict(cut)},
+    )
+    for piece in pieces:
+        tx.execute(
+            """insert into pieces
+                 (edition_id, number, output, name, size, duration, frames, keyframes)
+               values
+                 (:edition, :number, :output, :name, :size, :duration, :frames, :keyframes)""",
+            {
+                "edition": edition_id,
+                **msgspec.structs.asdict(piece),
+                "keyframes": msgspec.json.encode(piece.keyframes).decode(),
+            },
+        )
+
+
+def last_cut(tx: Transaction, edition_id: str) -> Cut | None:
+    row = tx.row(
+        """select number, epoch, start, duration, resume from cuts
+           where edition_id = :id order by number desc limit 1""",
+        {"id": edition_id},
+    )
+    return msgspec.convert(row, Cut) if row else None
+
+
+def pieces(tx: Transaction, edition_id: str, since: int = 0) -> list[Piece]:
+    """The pieces of the cuts from `since` on, by cut."""
+    rows = tx.rows(
+        """select number, output, name, size, duration, frames, keyframes from pieces
+           where edition_id = :id and number >= :since order by number""",
+        {"id": edition_id, "since": since},
+    )
+    for row in rows:
+        row["keyframes"] = msgspec.json.decode(row["keyframes"])
+    return msgspec.convert(rows, list[Piece])
+
+
+def measure(tx: Transaction, edition_id: str, output: str, peak: int, average: int) -> None:
+    """Replaces an output's declared bit rates by what was measured."""
+    tx.execute(
+        """update outputs set peak = :peak, average = :average
+           where edition_id = :id and name = :name""",
+        {"id": edition_id, "name": output, "peak": peak, "average": average},
+    )
+
+
+def end(tx: Transaction, edition_id: str) -> None:
+    """Nothing more will be added."""
+    tx.execute("update editions set ended = 1 where id = :id", {"id": edition_id})
+
+
+def of_source(tx: Transaction, source_id: str) -> list[str]:
+    """Ids of the editions made from a source."""
+    rows = tx.rows("select id from editions where source_id = :id", {"id": source_id})
+    return [row["id"] for row in rows]
+
+
+def remove(tx: Transaction, edition_id: str) -> None:
+    """Forgets an edition and all that belongs to it."""
+    tx.execute("delete from editions where id = :id", {"id": edition_id})
+
+
+def ids(tx: Transaction) -> set[str]:
+    return {row["id"] for row in tx.rows("select id from editions")}

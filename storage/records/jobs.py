@@ -1,0 +1,92 @@
+"""Changes when: what is kept of a job does.
+
+Which moves are allowed is not known here: `server/jobs/lifecycle.py` says it. Every move names
+the states it may come from, and every write of a worker the epoch it was started with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from storage.database import Row, Transaction
+from storage.errors import Fenced
+from storage.model import Job
+
+_COLUMNS = (
+    "id, kind, video_id, edition_id, owner, state, epoch, attempts, misses, priority, parked_at,"
+    " error_code, error_detail, warnings, progress, created_at, started_at, ended_at"
+)
+
+
+def create(tx: Transaction, job: Job) -> None:
+    tx.execute(
+        f"""insert into jobs ({_COLUMNS}) values (:id, :kind, :video_id, :edition_id, :owner,
+            :state, :epoch, :attempts, :misses, :priority, :parked_at, :error_code, :error_detail,
+            :warnings, :progress, :created_at, :started_at, :ended_at)""",
+        msgspec.structs.asdict(job),
+    )
+
+
+def get(tx: Transaction, job_id: str) -> Job | None:
+    row = tx.row(f"select {_COLUMNS} from jobs where id = :id", {"id": job_id})
+    return msgspec.convert(row, Job) if row else None
+
+
+def of_videos(tx: Transaction, video_ids: Collection[str]) -> list[Job]:
+    """The jobs of some videos, oldest first."""
+    names = {f"id{n}": video_id for n, video_id in enumerate(video_ids)}
+    if not names:
+        return []
+    rows = tx.rows(
+        f"""select {_COLUMNS} from jobs where video_id in ({", ".join(f":{n}" for n in names)})
+            order by created_at, id""",
+        names,
+    )
+    return msgspec.convert(rows, list[Job])
+
+
+def in_states(tx: Transaction, states: Collection[str]) -> list[Job]:
+    """Jobs in any of `states`, most urgent first."""
+    names = {f"s{n}": state for n, state in enumerate(sorted(states))}
+    rows = tx.rows(
+        f"""select {_COLUMNS} from jobs where state in ({", ".join(f":{n}" for n in names)})
+            order by priority desc, created_at, id""",
+        names,
+    )
+    return msgspec.convert(rows, list[Job])
+
+
+def move(tx: Transaction, job_id: str, sources: Collection[str], target: str) -> bool:
+    """From any of `sources` to `target`; False if the job was in none of them."""
+    names = {f"s{n}": state for n, state in enumerate(sorted(sources))}
+    return bool(
+        tx.execute(
+            f"""update jobs set state = :target
+                where id = :id and state in ({", ".join(f":{n}" for n in names)})""",
+            {"id": job_id, "target": target, **names},
+        )
+    )
+
+
+def raise_epoch(tx: Transaction, job_id: str) -> int:
+    """Shuts out whoever worked under the old epoch; returns the new one."""
+    row = tx.row("update jobs set epoch = epoch + 1 where id = :id returning epoch", {"id": job_id})
+    if row is None:
+        raise Fenced(job_id)
+    epoch: int = row["epoch"]
+    return epoch
+
+
+def check_epoch(tx: Transaction, job_id: str, epoch: int) -> None:
+    """Raises `Fenced` unless `epoch` is the job's and the job may still be worked on."""
+    row = tx.row("select epoch from jobs where id = :id", {"id": job_id})
+    if row is None or row["epoch"] != epoch:
+        raise Fenced(job_id)
+
+
+def note(tx: Transaction, job_id: str, values: Row) -> None:
+    """Sets columns of a job. The names come from the code, never from outside."""
+    assignments = ", ".join(f"{name} = :{name}" for name in values)
+    tx.execute(f"update jobs set {assignments} where id = :id", {"id": job_id, **values})

@@ -1,0 +1,67 @@
+"""Changes when: what is kept of a video does."""
+
+from __future__ import annotations
+
+import msgspec
+
+from storage.database import Transaction
+from storage.model import Video
+
+_COLUMNS = "id, owner, title, filename, source_id, edition_id, access, access_version, created_at"
+
+
+def create(tx: Transaction, video: Video) -> None:
+    tx.execute(
+        f"""insert into videos ({_COLUMNS}) values (:id, :owner, :title, :filename, :source_id,
+            :edition_id, :access, :access_version, :created_at)""",
+        msgspec.structs.asdict(video),
+    )
+
+
+def get(tx: Transaction, video_id: str) -> Video | None:
+    """A video that was not removed."""
+    row = tx.row(
+        f"select {_COLUMNS} from videos where id = :id and removed_at is null", {"id": video_id}
+    )
+    return msgspec.convert(row, Video) if row else None
+
+
+def of_owner(tx: Transaction, owner: str, limit: int, before: int | None) -> list[Video]:
+    """Newest first; `before` is the `created_at` of the last one of the page before."""
+    rows = tx.rows(
+        f"""select {_COLUMNS} from videos
+            where owner = :owner and removed_at is null
+              and (:before is null or created_at < :before)
+            order by created_at desc, id limit :limit""",
+        {"owner": owner, "limit": limit, "before": before},
+    )
+    return msgspec.convert(rows, list[Video])
+
+
+def show(tx: Transaction, video_id: str, edition_id: str) -> None:
+    """From now on the video is this edition."""
+    tx.execute(
+        "update videos set edition_id = :edition where id = :id",
+        {"id": video_id, "edition": edition_id},
+    )
+
+
+def bury(tx: Transaction, video_id: str, at: int) -> bool:
+    """Sets the tombstone: nobody sees the video any more. False if it was set already."""
+    return bool(
+        tx.execute(
+            "update videos set removed_at = :at where id = :id and removed_at is null",
+            {"id": video_id, "at": at},
+        )
+    )
+
+
+def buried(tx: Transaction) -> list[Video]:
+    """Videos with a tombstone whose files may still be there."""
+    rows = tx.rows(f"select {_COLUMNS} from videos where removed_at is not null")
+    return msgspec.convert(rows, list[Video])
+
+
+def forget(tx: Transaction, video_id: str) -> None:
+    """Removes the row; its files are gone."""
+    tx.execute("delete from videos where id = :id", {"id": video_id})
