@@ -1,0 +1,68 @@
+"""Changes when: what every resumable-upload protocol has in common does.
+
+The state of an upload as a protocol sees it, the verdict on appending to it, and what is asked
+of the metadata that name a file.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import msgspec
+
+from server.errors import BodyTooLong, FilenameInvalid, OffsetMismatch, TooLarge
+
+FILENAME_LIMIT = 255
+"""Characters; what common file systems allow, too."""
+
+
+class UploadState(msgspec.Struct, frozen=True):
+    """`offset` bytes of `length` are there and acknowledged."""
+
+    offset: int
+    length: int
+
+    @property
+    def complete(self) -> bool:
+        return self.offset == self.length
+
+
+def judge_length(length: int, max_size: int) -> None:
+    """May an upload of `length` bytes be made? Raises `TooLarge`."""
+    if length > max_size:
+        raise TooLarge(f"{length} bytes, at most {max_size}", max_size=max_size)
+
+
+def judge_append(state: UploadState, offset: int, body_length: int | None) -> None:
+    """May `body_length` bytes (None: not declared) be appended at `offset`?
+
+    Raises `OffsetMismatch` (a 409 in tus and in RUFH) or `BodyTooLong`.
+    """
+    if offset != state.offset:
+        raise OffsetMismatch(f"it is at {state.offset}, not {offset}", offset=state.offset)
+    if body_length is not None and offset + body_length > state.length:
+        raise BodyTooLong(
+            f"{state.length - offset} bytes are lacking, {body_length} were sent",
+            offset=state.offset,
+        )
+
+
+def judge_filename(name: str) -> str:
+    """A client's file name, as data to show. Raises `FilenameInvalid`.
+
+    It is never part of a path here, but it is handed on to people's machines.
+    """
+    name = unicodedata.normalize("NFC", name).strip()
+    if (
+        len(name) > FILENAME_LIMIT
+        or name in (".", "..")
+        or any(char in "/\\" or unicodedata.category(char) in ("Cc", "Cs") for char in name)
+    ):
+        raise FilenameInvalid
+    return name
+
+
+def title_of(filename: str) -> str:
+    """What a video is called until its owner says otherwise: the name without its extension."""
+    stem, dot, extension = filename.rpartition(".")
+    return stem if dot and stem and 0 < len(extension) <= 5 else filename
