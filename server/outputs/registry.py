@@ -1,0 +1,21 @@
+"""Changes when: there is another output. A new output is one file here, named below.
+
+Every module has `outputs(plan, publish) -> list`; `server.outputs.port` says what they must do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from server.outputs import rendition, sound
+from server.outputs.port import Output, Plan, Publish
+
+MAKERS: tuple[Callable[[Plan, Publish], list[Output]], ...] = (
+    lambda plan, publish: [*rendition.outputs(plan, publish)],
+    lambda plan, publish: [*sound.outputs(plan, publish)],
+)
+
+
+def make(plan: Plan, publish: Publish) -> list[Output]:
+    """All outputs of a plan, in the order in which they are told."""
+    return [output for maker in MAKERS for output in maker(plan, publish)]

@@ -1,0 +1,1 @@
+"""What runs inside the media process: from bytes that arrive to pieces that are whole."""

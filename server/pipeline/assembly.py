@@ -1,0 +1,129 @@
+"""Changes when: how placed pictures and sound become cuts does.
+
+Made as soon as it is settled what will be made. Decides with the cutter where cuts begin, feeds
+the outputs, and tells the host about every piece and the end of every cut.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from server.errors import ResumeMismatch
+from server.outputs.port import Boundary, Picture, Piece, Plan, Sound
+from server.pipeline.channel import Failure
+from server.pipeline.cutter import Cutter, Grid, Placed
+from server.pipeline.fanout import FanOut
+from server.pipeline.messages import CutEnd, Entry, PieceHeader
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+Send = Callable[..., None]
+"""`send(message, payload)`: to the host; blocks while it is slow."""
+
+
+class Assembly:
+    """One edition in the making. All times are ticks of its timescale."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        grid: Grid,
+        failure: Failure,
+        send: Send,
+        *,
+        rotation: int = 0,
+        rgb: bool = False,
+        entry: Entry | None = None,
+    ) -> None:
+        """`entry`: where the source is taken up as long as no keyframe of its is known."""
+        self.plan = plan
+        self._grid = grid
+        self._cutter = Cutter(grid, plan.first_cut)
+        self._send = send
+        self._cut = plan.first_cut
+        self._cut_start = plan.first_tick
+        self._entries: deque[Entry | None] = deque([entry], maxlen=2)
+        self._last: VideoFrame | None = None
+        self.tick = plan.first_tick
+        """How far it has come."""
+        self.fanout = FanOut(plan, self._publish, failure, rotation=rotation, rgb=rgb)
+
+    # --- pictures ----------------------------------------------------------------------------
+
+    def keyframe(self, entry: Entry) -> None:
+        """The next picture is a keyframe of the source: decoding can be taken up there."""
+        self._entries.append(entry)
+
+    def picture(self, frame: VideoFrame, tick: int) -> None:
+        """The next picture. On a resume those before the first cut only stand by to be held."""
+        if tick < self.plan.first_tick:
+            self._cutter.seed(tick)
+        else:
+            self._emit(self._cutter.picture(tick), frame)
+        self._last = frame
+
+    def hold_until(self, tick: int) -> None:
+        """No picture came up to `tick`: the last one stays where cuts are due."""
+        if self._last is not None:
+            self._emit(self._cutter.advance(tick), self._last)
+
+    def _emit(self, placed: list[Placed], frame: VideoFrame) -> None:
+        for place in placed:
+            if place.cut is not None:
+                self._begin_cut(place.cut, place.tick)
+            shown = self._last if place.held and self._last is not None else frame
+            self.fanout.picture(Picture(shown, place.tick, place.key, place.cut))
+            self.tick = place.tick
+
+    # --- sound -------------------------------------------------------------------------------
+
+    def sound(self, track: int, sound: Sound) -> None:
+        """Sound in its place beside the pictures."""
+        self.fanout.sound(track, sound)
+
+    def sound_alone(self, tick: int) -> None:
+        """Without pictures, sound that has come to `tick` begins the cuts, on the grid."""
+        for place in self._cutter.picture(tick):
+            if place.cut is not None:
+                start = self._grid.cut(place.cut)
+                self._begin_cut(place.cut, start)
+                self.fanout.boundary(Boundary(place.cut, start))
+        self.tick = max(self.tick, tick)
+
+    # --- cuts --------------------------------------------------------------------------------
+
+    def finish(self, end: int) -> int:
+        """Ends the last cut at `end`, waits for all outputs; how many cuts there are."""
+        self.hold_until(end)
+        end = max(end, self.tick + 1)
+        self.fanout.end(end)
+        self._send(CutEnd(cut=self._cut, start=self._cut_start, end=end, entry=None))
+        self.tick = end
+        return self._cut + 1
+
+    def _begin_cut(self, cut: int, tick: int) -> None:
+        if cut == self.plan.first_cut:
+            if tick != self.plan.first_tick:
+                expected = self.plan.first_tick
+                raise ResumeMismatch(f"cut {cut} begins at {tick}, not at {expected}")
+            return
+        # The keyframe before the latest one: right even if the cut begins with a held picture
+        # from before it, and if the latest is no true point of entry.
+        entry = self._entries[0]
+        self._send(CutEnd(cut=cut - 1, start=self._cut_start, end=tick, entry=entry))
+        self._cut, self._cut_start = cut, tick
+
+    def _publish(self, piece: Piece) -> None:
+        """From the thread of an output."""
+        header = PieceHeader(
+            output=piece.output,
+            cut=piece.cut,
+            duration=piece.duration,
+            frames=piece.frames,
+            keyframes=piece.keyframes,
+            resume=piece.resume,
+        )
+        self._send(header, piece.payload)

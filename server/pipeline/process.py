@@ -1,0 +1,80 @@
+"""Changes when: how a media process lives and dies does.
+
+It has one read-only descriptor and one end of a socketpair. One thread listens (bytes that
+arrived, the end, stop) and gives a sign of life twice a second; the others work. It ends when
+the other end of the socketpair does.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+
+import av.error
+import msgspec
+
+from server.errors import JobError, Limits
+from server.pipeline.confinement import confine
+from server.pipeline.messages import Available, Down, End, Failed, Link, Start, decode_fraction
+from server.pipeline.runner import Runner
+from storage.errors import ReelraceError
+from storage.growing import GrowingFile
+from storage.ranges import Ranges
+
+_PULSE = 0.5
+"""Seconds between two signs of life."""
+_SWITCH = 0.0002
+"""Seconds after which a thread that runs Python gives way; the default slows the encoders."""
+
+
+def serve(link_descriptor: int, source_descriptor: int, start_message: bytes) -> None:
+    """The life of a media process, from confinement to exit. Never returns."""
+    start = msgspec.msgpack.decode(start_message, type=Start, dec_hook=decode_fraction)
+    confine(start.settings.memory)
+    sys.setswitchinterval(_SWITCH)
+    link = Link(link_descriptor, Down)
+    file = GrowingFile(source_descriptor, Ranges(start.ranges), start.length, start.promised)
+    runner = Runner(file, start, link.send)
+    threading.Thread(target=_listen, args=(link, file, runner), daemon=True).start()
+    try:
+        link.send(runner.run())
+    except OSError:
+        os._exit(1)  # the host is gone
+    except ReelraceError as error:
+        _report(link, error)
+    except (MemoryError, av.error.MemoryError, av.error.ExternalError):
+        # x264 has only one word for all its troubles, and with us that is memory.
+        _report(link, Limits("it ran out of memory"))
+    except BaseException as error:
+        _report(link, JobError(f"{type(error).__name__}: {error}"))
+    os._exit(0)
+
+
+def _report(link: Link, error: ReelraceError) -> None:
+    try:
+        link.send(Failed(code=error.code, detail=error.detail))
+    except OSError:
+        os._exit(1)
+
+
+def _listen(link: Link, file: GrowingFile, runner: Runner) -> None:
+    try:
+        while True:
+            readable, _, _ = select.select([link.descriptor], [], [], _PULSE)
+            if not readable:
+                link.try_send(runner.progress())
+                continue
+            received = link.receive()
+            if received is None:
+                os._exit(0)
+            message, _ = received
+            if isinstance(message, Available):
+                file.arrived(message.start, message.end)
+            elif isinstance(message, End):
+                file.finish(message.length)
+            else:
+                os._exit(0)
+    except BaseException:
+        os._exit(1)

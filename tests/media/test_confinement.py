@@ -1,0 +1,130 @@
+"""The jail, tried from inside: in a child of its own, with a real decode and encode."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from server.pipeline.confinement import guards
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRELUDE = """
+import json, os, resource, socket, sys, threading
+from fractions import Fraction
+from server.pipeline import forkserver
+forkserver.preload()
+from server.pipeline.confinement import confine
+"""
+ATTEMPTS = {
+    "open a file": "open('/etc/hostname').read()",
+    "list a folder": "os.listdir('/')",
+    "write a file": "open('{scratch}/x', 'w')",
+    "make a folder": "os.mkdir('{scratch}/y')",
+    "change a mode": "os.chmod('{scratch}', 0o777)",
+    "link": "os.symlink('/etc', '{scratch}/z')",
+    "open a socket": "socket.socket()",
+    "pair sockets": "socket.socketpair()",
+    "fork": "os.fork()",
+    "execute": "os.execv('/bin/true', ['true'])",
+    "signal another": "os.kill(os.getppid(), 0)",
+    "limit another": "resource.prlimit(os.getppid(), resource.RLIMIT_CORE, (0, 0))",
+    "a memory file": "os.write(os.memfd_create('x'), b'x' * 10)",
+    "grow a descriptor": "os.write({descriptor}, b'x')",
+    "too much memory": "bytearray(400 << 20)",
+}
+
+
+def inside(body: str, tmp_path: Path) -> str:
+    code = PRELUDE + textwrap.dedent(body)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_this_machine_has_the_guards() -> None:
+    """CI and developers' machines have them; `reelrace doctor` tells of those that have not."""
+    assert guards() == {"landlock": "yes", "seccomp": "yes"}
+
+
+def test_everything_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    attempts = {
+        name: code.format(scratch=tmp_path, descriptor="descriptor")
+        for name, code in ATTEMPTS.items()
+    }
+    out = inside(
+        f"""
+        descriptor = os.open({str(tmp_path / "file")!r}, os.O_RDONLY)
+        lacking = confine(300 << 20)
+        results = {{}}
+        for name, code in {attempts!r}.items():
+            try:
+                eval(code)
+                results[name] = "allowed"
+            except (OSError, MemoryError) as error:
+                results[name] = type(error).__name__
+        os.write(1, json.dumps([lacking, results]).encode())
+        """,
+        tmp_path,
+    )
+    lacking, results = json.loads(out)
+    assert lacking == []
+    assert "allowed" not in results.values(), results
+
+
+def test_work_goes_on_inside(tmp_path: Path) -> None:
+    out = inside(
+        """
+        import av
+        confine(1 << 30)
+        encoder = av.CodecContext.create("libx264", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = 64, 64, "yuv420p"
+        encoder.time_base, encoder.thread_count = Fraction(1, 25), 2
+        packets = []
+        def work():
+            for n in range(30):
+                frame = av.VideoFrame(64, 64, "yuv420p")
+                frame.pts = n
+                packets.extend(encoder.encode(frame))
+            packets.extend(encoder.encode(None))
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        os.write(1, str(len(packets)).encode())
+        """,
+        tmp_path,
+    )
+    assert out == "30"
+
+
+def test_nothing_is_imported_inside(tmp_path: Path) -> None:
+    """Whatever a media process needs is there before the jail: inside, imports fail."""
+    out = inside(
+        """
+        before = set(sys.modules)
+        import server.pipeline.process
+        after = set(sys.modules)
+        os.write(1, json.dumps(sorted(after - before)).encode())
+        """,
+        tmp_path,
+    )
+    assert json.loads(out) == []
+
+
+@pytest.mark.parametrize("kind", ["numpy", "sqlite3", "aiohttp", "procrastinate"])
+def test_a_media_process_carries_nothing_it_does_not_need(tmp_path: Path, kind: str) -> None:
+    out = inside(f"os.write(1, str({kind!r} in sys.modules).encode())", tmp_path)
+    assert out == "False"
