@@ -1,0 +1,159 @@
+"""Changes when: how the server reaches its media processes does.
+
+The server's side of `server.pipeline.forkserver`: starts it when it is first needed and again
+if it has died, and hands out media processes.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+import msgspec
+
+from server.pipeline import forkserver
+from server.pipeline.forkserver import Exited, Fork, Forked, Kill, Reply
+from server.pipeline.messages import Link, Start, Up, encode_fraction
+
+_SEND_TIMEOUT = 10
+"""Seconds after which a media process that does not read is given up."""
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class MediaProcess:
+    """One media process and our end of its link."""
+
+    def __init__(
+        self, key: int, sock: socket.socket, control: socket.socket, owner: MediaProcesses
+    ) -> None:
+        self.key = key
+        self.control = control
+        """The fork server it comes from."""
+        self._socket = sock
+        self._owner = owner
+        self.link = Link(sock.fileno(), Up)
+        self.forked: Future[int] = Future()
+        """Its pid."""
+        self.exited: Future[Exited] = Future()
+
+    def kill(self) -> None:
+        """Ends it at once; `exited` tells when it is gone."""
+        self._owner.send(Kill(self.key))
+
+    def close(self) -> None:
+        """Closes the link; the process ends by itself."""
+        self._socket.close()
+
+
+class MediaProcesses:
+    """Starts media processes. Any thread may."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+        self._processes: dict[int, MediaProcess] = {}
+        self._keys = 0
+
+    def warm(self) -> None:
+        """Starts the fork server, so that the first job need not wait for it."""
+        with self._lock:
+            self._running()
+
+    def start(self, start: Start, source: int) -> MediaProcess:
+        """A confined process that reads the source behind the descriptor `source`."""
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT, 0))
+        message = msgspec.msgpack.encode(start, enc_hook=encode_fraction)
+        with self._lock:
+            control = self._running()
+            self._keys += 1
+            process = MediaProcess(self._keys, ours, control, self)
+            self._processes[self._keys] = process
+            request = msgspec.msgpack.encode(Fork(self._keys, message))
+            descriptors = array.array("i", [theirs.fileno(), source])
+            control.sendmsg(
+                [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors.tobytes())]
+            )
+        theirs.close()
+        return process
+
+    def send(self, request: Kill) -> None:
+        with self._lock:
+            if self._control is not None:
+                with contextlib.suppress(OSError):  # it has died, and its children with it
+                    self._control.send(msgspec.msgpack.encode(request))
+
+    def close(self) -> None:
+        """Ends the fork server, and with it all media processes."""
+        with self._lock:
+            control, server = self._control, self._server
+            self._control = self._server = None
+        if control is not None:
+            control.shutdown(socket.SHUT_RDWR)
+            control.close()
+        if server is not None:
+            server.wait()
+
+    def _running(self) -> socket.socket:
+        """The control socket of a living fork server."""
+        if self._control is not None and self._server is not None and self._server.poll() is None:
+            return self._control
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, forkserver.MESSAGE)
+        self._server = subprocess.Popen(
+            [sys.executable, "-P", "-m", forkserver.__name__, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "PYTHONPATH": str(_ROOT),
+                "MALLOC_ARENA_MAX": "2",
+            },
+            start_new_session=True,
+        )
+        theirs.close()
+        self._control = ours
+        threading.Thread(
+            target=self._listen, args=(ours,), name="media-processes", daemon=True
+        ).start()
+        return ours
+
+    def _listen(self, control: socket.socket) -> None:
+        while True:
+            try:
+                data = control.recv(forkserver.MESSAGE)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            reply = msgspec.msgpack.decode(data, type=Reply)
+            process = self._processes.get(reply.key)
+            if process is None:
+                continue
+            if isinstance(reply, Forked):
+                process.forked.set_result(reply.pid)
+            else:
+                self._gone(process, reply)
+        # The fork server has died, and its children with it.
+        with self._lock:
+            if self._control is control:
+                self._control = None
+            left = [p for p in self._processes.values() if p.control is control]
+        for process in left:
+            self._gone(process, Exited(process.key, -9, 0.0, 0))
+
+    def _gone(self, process: MediaProcess, exited: Exited) -> None:
+        with self._lock:
+            self._processes.pop(exited.key, None)
+        if not process.exited.done():
+            process.exited.set_result(exited)

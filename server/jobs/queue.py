@@ -1,0 +1,129 @@
+"""Changes when: what procrastinate is asked to do does.
+
+Fetching, retries, priorities, heartbeats and cron are the library's. Ours: one task that hands
+a job to the worker host, the retry rule, and the documented rescue of stalled jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import procrastinate
+from procrastinate import jobs as procrastinate_jobs
+from procrastinate.connector import BaseConnector
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+
+from server.jobs.worker import Again
+from storage.database import Transaction
+from storage.model import Job
+
+_log = logging.getLogger(__name__)
+
+_MEDIA, _HOUSE = "media", "house"
+"""Queues: work on media, and the upkeep that must not wait behind it."""
+_TASK = "process"
+_POLL = 1.0
+"""Seconds between two looks for jobs whose time has come."""
+_STALLED = 60.0
+"""Seconds without a heartbeat after which a worker is taken for dead."""
+_HEARTBEAT = 10.0
+
+Process = Callable[[str], Awaitable[None]]
+Rescue = Callable[[str], Awaitable[bool]]
+"""Puts a job of a dead worker back among the waiting ones; False if it is not to be tried."""
+
+
+class _AsTold(BaseRetryStrategy):
+    """Tries again exactly when the worker host says so."""
+
+    def get_retry_decision(
+        self, *, exception: BaseException, job: procrastinate_jobs.Job
+    ) -> RetryDecision | None:
+        if isinstance(exception, Again):
+            return RetryDecision(retry_in={"milliseconds": int(exception.delay * 1000)})
+        return None
+
+
+class Queue:
+    """The durable queue of one server."""
+
+    def __init__(
+        self, connector: BaseConnector, process: Process, rescue: Rescue, concurrency: int
+    ) -> None:
+        self._concurrency = concurrency
+        self._rescue = rescue
+        self._stopping = False
+        self._workers: list[asyncio.Task[None]] = []
+        self.app = procrastinate.App(connector=connector)
+
+        @self.app.task(name=_TASK, queue=_MEDIA, retry=_AsTold())
+        async def run(job_id: str) -> None:
+            await process(job_id)
+
+        @self.app.periodic(cron="* * * * *")
+        @self.app.task(name="rescue", queue=_HOUSE, queueing_lock="rescue")
+        async def rescue_stalled(timestamp: int) -> None:
+            await self.rescue(_STALLED)
+
+        self._task = run
+
+    def enqueue(self, tx: Transaction, job: Job) -> None:
+        """Queues a job; commits with `tx`."""
+        self._task.configure(lock=f"job:{job.id}", priority=job.priority, connection=tx).defer(
+            job_id=job.id
+        )
+
+    async def rescue(self, seconds: float) -> None:
+        """Gives jobs of workers that were silent for `seconds` to others."""
+        manager = self.app.job_manager
+        for stalled in await manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
+            job_id = stalled.task_kwargs.get("job_id")
+            ours = stalled.task_name == _TASK and isinstance(job_id, str)
+            if ours and await self._rescue(str(job_id)):
+                await manager.retry_job(stalled)
+            else:
+                status = procrastinate_jobs.Status.FAILED
+                await manager.finish_job(stalled, status, delete_job=True)
+
+    async def start(self) -> None:
+        """Takes up what a dead server left, then works."""
+        await self.app.open_async()
+        await self.rescue(0)
+        for queue, concurrency in ((_MEDIA, self._concurrency), (_HOUSE, 1)):
+            worker = self._supervise(queue, concurrency)
+            self._workers.append(asyncio.create_task(worker, name=f"queue {queue}"))
+
+    async def stop(self) -> None:
+        """Takes no more jobs; those that run must have been stopped."""
+        self._stopping = True
+        for worker in self._workers:
+            worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+        await self.app.close_async()
+
+    @property
+    def alive(self) -> bool:
+        """Whether jobs are being taken."""
+        return bool(self._workers) and not any(worker.done() for worker in self._workers)
+
+    async def _supervise(self, queue: str, concurrency: int) -> None:
+        """The library's worker ends when its listener breaks: start it anew."""
+        while not self._stopping:
+            try:
+                await self.app.run_worker_async(
+                    queues=[queue],
+                    name=queue,
+                    concurrency=concurrency,
+                    fetch_job_polling_interval=_POLL,
+                    install_signal_handlers=False,
+                    delete_jobs="always",
+                    update_heartbeat_interval=_HEARTBEAT,
+                    stalled_worker_timeout=_STALLED,
+                )
+            except Exception:
+                _log.exception("a worker of the queue broke down", extra={"queue": queue})
+            await asyncio.sleep(1)

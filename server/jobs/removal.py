@@ -1,0 +1,63 @@
+"""Changes when: what happens when a video is deleted does.
+
+A tombstone and a new epoch first, in one transaction: from then on nobody sees it and nobody
+can add to it. Then the work is stopped, then the files go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Executor
+
+from server.jobs.lifecycle import Action, sources, target
+from server.jobs.worker import Worker
+from storage.database import Database, Transaction
+from storage.model import Video, now
+from storage.records import jobs as job_rows
+from storage.records import videos as video_rows
+from storage.retention import Eraser
+
+
+class Removal:
+    """Deletes videos."""
+
+    def __init__(
+        self, database: Database, worker: Worker, eraser: Eraser, executor: Executor
+    ) -> None:
+        self._database = database
+        self._worker = worker
+        self._eraser = eraser
+        self._executor = executor
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def remove(self, video: Video) -> bool:
+        """Returns when the video is out of sight; its files are erased soon after.
+
+        False if it was removed already.
+        """
+        jobs = await self._database.write(lambda tx: self._bury(tx, video))
+        if jobs is None:
+            return False
+        task = asyncio.create_task(self._erase(video, jobs))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return True
+
+    async def finish(self) -> None:
+        """Waits for the erasing that has begun."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _bury(self, tx: Transaction, video: Video) -> list[str] | None:
+        if not video_rows.bury(tx, video.id, now()):
+            return None
+        ids = [job.id for job in job_rows.of_videos(tx, [video.id])]
+        for job_id in ids:
+            job_rows.move(tx, job_id, sources(Action.REMOVE), target(Action.REMOVE))
+            job_rows.raise_epoch(tx, job_id)
+        return ids
+
+    async def _erase(self, video: Video, jobs: list[str]) -> None:
+        for job_id in jobs:
+            await self._worker.end(job_id, "removed")
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._eraser.erase, video)
