@@ -1,0 +1,1 @@
+"""The doors: one file a resource. Handlers parse, authorize, call and answer."""

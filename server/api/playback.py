@@ -1,0 +1,127 @@
+"""Changes when: how media are handed out does.
+
+Everything lies under `/v/{grant}/{video}/`; the grant is part of the path, so that every
+relative URI of every playlist inherits it. Pieces never change; playlists only grow.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from server.api.shelf import Presentation, Rendered, Shelf
+from server.errors import GrantInvalid, NotFound
+from server.protocols import hls, signing
+from storage.editions import Editions
+from storage.model import Video, now
+
+_PIECE = re.compile(r"([a-z][a-z0-9]{0,15})\.([0-9]{6,9})\.[0-9]{1,9}\.m4s")
+_PLAYLIST = re.compile(r"([a-z][a-z0-9]{0,15}(?:\.keyframes)?)\.m3u8")
+_INIT = re.compile(r"([a-z][a-z0-9]{0,15})\.init\.mp4")
+_FOREVER = "private, max-age=31536000, immutable"
+_COMMON = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Length, Content-Range, ETag",
+    "Content-Security-Policy": "default-src 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
+
+
+class Playback:
+    """The tree `/v/`."""
+
+    def __init__(self, shelf: Shelf, editions: Editions, secret: bytes) -> None:
+        self._shelf = shelf
+        self._editions = editions
+        self._secret = secret
+
+    def routes(self) -> list[web.RouteDef]:
+        video = "/v/{grant}/{video:[0-9a-f]{32}}"
+        return [
+            web.get(f"{video}/index.m3u8", self.index),
+            web.get(video + "/{edition:[0-9a-f]{32}}/{name}", self.part),
+            web.options("/v/{tail:.*}", self.preflight),
+        ]
+
+    async def index(self, request: web.Request) -> web.Response:
+        """The multivariant playlist: stable, pointing to the current edition."""
+        _, presentation = await self._granted(request)
+        rendered = presentation.playlist("index")
+        assert rendered is not None
+        return _text(request, rendered)
+
+    async def part(self, request: web.Request) -> web.StreamResponse:
+        """A media playlist, an init segment or a piece of an edition."""
+        _, presentation = await self._granted(request)
+        if request.match_info["edition"] != presentation.edition_id:
+            raise NotFound
+        name = request.match_info["name"]
+        if match := _PLAYLIST.fullmatch(name):
+            rendered = presentation.playlist(match[1]) if match[1] != "index" else None
+            if rendered is None:
+                raise NotFound
+            return _text(request, rendered)
+        if match := _INIT.fullmatch(name):
+            return self._init(presentation, match[1])
+        if match := _PIECE.fullmatch(name):
+            return self._piece(presentation, match[1], int(match[2]), name)
+        raise NotFound
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        """Any page may play what it has a link to."""
+        headers = {
+            "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+            "Access-Control-Allow-Headers": "Range",
+            "Access-Control-Max-Age": "86400",
+        }
+        return web.Response(status=204, headers=_COMMON | headers)
+
+    def _init(self, presentation: Presentation, output: str) -> web.Response:
+        track = presentation.tracks.get(output)
+        if track is None:
+            raise NotFound
+        headers = {"Content-Type": _TYPES[track.facts.kind], "Cache-Control": _FOREVER}
+        return web.Response(body=track.init, headers=_COMMON | headers)
+
+    def _piece(
+        self, presentation: Presentation, output: str, cut: int, name: str
+    ) -> web.FileResponse:
+        track = presentation.tracks.get(output)
+        if track is None or cut >= presentation.cuts:
+            raise NotFound
+        headers = {"Content-Type": _TYPES[track.facts.kind], "Cache-Control": _FOREVER}
+        path = self._editions.path(presentation.edition_id, name)
+        return web.FileResponse(path, headers=_COMMON | headers)
+
+    async def _granted(self, request: web.Request) -> tuple[Video, Presentation]:
+        video = await self._shelf.video(request.match_info["video"])
+        if video is None:
+            raise NotFound
+        grant = request.match_info["grant"]
+        public = grant == signing.PUBLIC and video.access == "public"
+        if not public and not signing.holds(
+            self._secret, grant, video.id, video.access_version, now()
+        ):
+            raise GrantInvalid
+        presentation = self._shelf.presentation(video)
+        if presentation is None or presentation.cuts == 0:
+            raise NotFound
+        return video, presentation
+
+
+def _text(request: web.Request, rendered: Rendered) -> web.Response:
+    headers = _COMMON | {
+        "Content-Type": hls.CONTENT_TYPE,
+        "ETag": rendered.etag,
+        "Vary": "Accept-Encoding",
+        "Cache-Control": "private, max-age=1" if rendered.growing else "private, max-age=60",
+    }
+    if request.headers.get("If-None-Match") == rendered.etag:
+        return web.Response(status=304, headers=headers)
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=rendered.gzipped, headers=headers)
+    return web.Response(body=rendered.text, headers=headers)

@@ -1,0 +1,65 @@
+"""Changes when: how an error looks to a client does (RFC 9457, application/problem+json)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from server.errors import NotFound, status
+from server.protocols import tus
+from storage.errors import ReelraceError
+
+_log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns what a handler raises into an answer with a stable code."""
+    try:
+        return await handler(request)
+    except ReelraceError as error:
+        return problem(request, error)
+    except web.HTTPNotFound:
+        return problem(request, NotFound())
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code = error.reason.lower().replace(" ", "_")
+        answer = _answer(error.status, code, error.reason, "", {})
+        answer.headers.extend({k: v for k, v in error.headers.items() if k == "Allow"})
+        return answer
+    except ConnectionError:
+        return web.Response(status=400)  # nobody is there to be answered
+    except Exception:
+        _log.exception("a request failed", extra={"path": request.path})
+        return problem(request, ReelraceError())
+
+
+def problem(request: web.Request, error: ReelraceError) -> web.Response:
+    """The answer to an error of ours."""
+    answer = _answer(status(error), error.code, error.sentence(), error.detail, error.facts)
+    if request.path.startswith("/files"):
+        answer.headers.extend(tus.refused(error.facts.get("offset")))
+    if error.code in ("body_timeout", "draining"):
+        answer.force_close()
+    return answer
+
+
+def _answer(
+    code: int, name: str, title: str, detail: str, facts: dict[str, object]
+) -> web.Response:
+    body = {
+        "type": "about:blank",
+        "status": code,
+        "code": name,
+        "title": title,
+        "detail": detail,
+        **facts,
+    }
+    return web.Response(
+        status=code, body=msgspec.json.encode(body), content_type="application/problem+json"
+    )

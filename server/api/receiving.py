@@ -1,0 +1,228 @@
+"""Changes when: how a request's body becomes bytes of a source does.
+
+One writer an upload. A new request takes over from one that is stalled; of two that race, one
+writes and the other is told the offset. Whatever way a body ends, what has arrived is kept,
+synced and recorded before anybody is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+
+from aiohttp import StreamReader
+
+from server.errors import BodyTimeout, BodyTooLong, Draining, NotFound, OffsetMismatch
+from storage.database import Database, Transaction
+from storage.errors import DiskFull
+from storage.model import Upload, now
+from storage.records import uploads as upload_rows
+from storage.sources import Sources, Writer
+
+_CHUNK = 1 << 20
+_MARK_EVERY = 1 << 24
+"""Bytes of one body after which its offset is synced and recorded in passing."""
+
+
+class _Holder:
+    """The request that writes into an upload."""
+
+    def __init__(self, body: StreamReader) -> None:
+        self._body = body
+        self._scope: asyncio.Timeout | None = None
+        self._error: Exception | None = None
+        self.received = -1
+        self.moved = time.monotonic()
+        self.over = asyncio.Event()
+        self.news = asyncio.Event()
+
+    def end(self, error: Exception) -> None:
+        """Whoever reads the body gets `error`, and leaves."""
+        self._error = self._error or error
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    def why(self) -> Exception:
+        """What ended the body, if it was not its own end."""
+        return self._error or BodyTimeout()
+
+    async def read(self, patience: float) -> bytes:
+        """The next bytes; empty at the end. Raises `BodyTimeout`, or what `end` was given."""
+        if self._error is not None:
+            raise self._error
+        try:
+            async with asyncio.timeout(patience) as self._scope:
+                data = await self._body.read(_CHUNK)
+        except TimeoutError:
+            raise self.why() from None
+        finally:
+            self._scope = None
+        self.moved = time.monotonic()
+        return data
+
+
+class Receiver:
+    """Bodies of all uploads of one server. Belongs to the event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        sources: Sources,
+        executor: Executor,
+        *,
+        body_timeout: float,
+        takeover_after: float,
+        on_bytes: Callable[[Upload, int], None],
+    ) -> None:
+        """`on_bytes(upload, received)` is called whenever bytes have been written."""
+        self._database = database
+        self._sources = sources
+        self._executor = executor
+        self._body_timeout = body_timeout
+        self._takeover_after = takeover_after
+        self._on_bytes = on_bytes
+        self._holders: dict[str, _Holder] = {}
+        self._draining = False
+
+    async def settle(self, upload_id: str, error: Exception | None = None) -> None:
+        """Ends who writes into an upload and waits until what came is recorded (HEAD does it)."""
+        while holder := self._holders.get(upload_id):
+            holder.end(error or OffsetMismatch("another request has taken the upload over"))
+            await holder.over.wait()
+
+    async def drain(self) -> None:
+        """Ends every body; what has arrived is kept."""
+        self._draining = True
+        for upload_id in list(self._holders):
+            await self.settle(upload_id, Draining())
+
+    @contextlib.asynccontextmanager
+    async def claim(
+        self, upload_id: str, offset: int, body: StreamReader
+    ) -> AsyncIterator[_Holder]:
+        """The right to write at `offset`. Raises `OffsetMismatch` if another one is ahead."""
+        while holder := self._holders.get(upload_id):
+            await self._outlast(upload_id, holder, offset)
+        if self._draining:
+            raise Draining
+        holder = self._holders[upload_id] = _Holder(body)
+        try:
+            yield holder
+        finally:
+            del self._holders[upload_id]
+            holder.over.set()
+            holder.news.set()
+
+    async def _outlast(self, upload_id: str, holder: _Holder, offset: int) -> None:
+        """Returns when `holder` may have gone; an active one is not disturbed."""
+        if holder.received not in (-1, offset):
+            at = await self._acknowledged(upload_id)
+            raise OffsetMismatch("another request is writing", offset=at)
+        silent = time.monotonic() - holder.moved
+        if silent >= self._takeover_after:
+            await self.settle(upload_id)
+            return
+        holder.news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._takeover_after - silent):
+                await holder.news.wait()
+
+    async def _acknowledged(self, upload_id: str) -> int:
+        upload = await self._database.read(lambda tx: upload_rows.get(tx, upload_id))
+        if upload is None:
+            raise NotFound
+        return upload.mark
+
+    async def receive(self, upload: Upload, holder: _Holder) -> int:
+        """Writes the body behind what is there; the offset that is synced and recorded.
+
+        Raises what ended the body early (`BodyTimeout`, `BodyTooLong`, `DiskFull`, a take-over,
+        a lost connection), after what came has been recorded.
+        """
+        loop = asyncio.get_running_loop()
+        received = self._sources.received(upload)
+        writer = await loop.run_in_executor(
+            self._executor, self._sources.open_writer, upload, received
+        )
+        holder.received = received
+        writing: asyncio.Future[None] | None = None
+        marking: asyncio.Task[int] | None = None
+        marked = received
+
+        def told(_: asyncio.Future[None]) -> None:
+            self._tell(upload, holder, writer)
+
+        try:
+            async for data in self._body(upload, holder, received):
+                # One write is under way while the next bytes are read: little is lost with a
+                # connection. They are told as soon as they are written.
+                if writing is not None:
+                    await writing
+                writing = loop.run_in_executor(self._executor, writer.write, [data])
+                writing.add_done_callback(told)
+                due = writer.received - marked >= _MARK_EVERY
+                if due and (marking is None or marking.done()):
+                    marked = writer.received
+                    marking = asyncio.create_task(self._mark(upload, writer))
+            if writing is not None:
+                await writing
+        except DiskFull:
+            raise DiskFull(offset=writer.received) from None
+        finally:
+            with contextlib.suppress(Exception):  # what it raised is on its way already
+                if writing is not None:
+                    await writing
+            self._tell(upload, holder, writer)
+            try:
+                if marking is not None:
+                    await marking
+                offset = await self._mark(upload, writer)
+            finally:
+                await loop.run_in_executor(self._executor, writer.close)
+        return offset
+
+    async def _body(self, upload: Upload, holder: _Holder, received: int) -> AsyncIterator[bytes]:
+        """What arrives, in pieces of at most a megabyte; never more than the upload lacks."""
+        while data := await holder.read(self._body_timeout):
+            if received + len(data) > upload.length:
+                raise BodyTooLong(offset=received)
+            received += len(data)
+            yield data
+
+    def _tell(self, upload: Upload, holder: _Holder, writer: Writer) -> None:
+        if writer.received != holder.received:
+            holder.received = writer.received
+            holder.news.set()
+            self._sources.announce(upload, writer.received)
+            self._on_bytes(upload, writer.received)
+
+    async def acknowledge(self, upload: Upload) -> int:
+        """The offset to tell: what has been received, synced and recorded now if it was not.
+
+        It was not if the disk was full when the last body ended.
+        """
+        received = self._sources.received(upload)
+        if received > upload.mark:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._executor, self._sources.sync, upload.source_id)
+            await self._record(upload, received)
+        return received
+
+    async def _mark(self, upload: Upload, writer: Writer) -> int:
+        """Syncs and records what has been received by now."""
+        loop = asyncio.get_running_loop()
+        offset = await loop.run_in_executor(self._executor, writer.sync)
+        await self._record(upload, offset)
+        return offset
+
+    async def _record(self, upload: Upload, offset: int) -> None:
+        def record(tx: Transaction) -> None:
+            upload_rows.advance(tx, upload.id, offset, self._sources.boot, now())
+            parts = upload_rows.of_source(tx, upload.source_id)
+            if all(part.mark == part.length for part in parts):
+                upload_rows.end_source(tx, upload.source_id)
+
+        await self._database.write(record)

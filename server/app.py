@@ -1,0 +1,162 @@
+"""Changes when: a room is added. The composition root: the only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aiohttp import web
+
+from server.api.health import Health
+from server.api.pages import Pages, web_root
+from server.api.playback import Playback
+from server.api.problems import problems
+from server.api.receiving import Receiver
+from server.api.sessions import sessions
+from server.api.shelf import Shelf
+from server.api.uploads import Uploads, cors
+from server.api.urls import Urls
+from server.api.videos import Paces, Videos
+from server.jobs.attempt import Limits
+from server.jobs.dispatcher import Dispatcher
+from server.jobs.processes import MediaProcesses
+from server.jobs.queue import Queue
+from server.jobs.removal import Removal
+from server.jobs.worker import Worker
+from server.settings import Settings
+from storage.connector import SqliteConnector
+from storage.database import Database
+from storage.editions import Editions
+from storage.model import Upload
+from storage.paths import DataDirectory
+from storage.recovery import recover
+from storage.retention import Eraser
+from storage.sources import Sources
+
+_log = logging.getLogger(__name__)
+
+_READ_BUFFER = 1 << 21
+"""Bytes that a connection buffers: with less, bodies cost more CPU."""
+_SHUTDOWN = 10.0
+"""Seconds that requests get to end once the server was told to."""
+
+
+@contextlib.asynccontextmanager
+async def house(settings: Settings) -> AsyncIterator[web.Application]:
+    """Everything running, and the web application in front of it.
+
+    On the way out: bodies are ended (what came is kept), attempts are stopped (what is
+    published is kept), then the rows are closed.
+    """
+    directory = DataDirectory(Path(settings.data_dir))
+    directory.prepare()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(directory.release)
+        database = Database(directory.database)
+        database.open()
+        stack.callback(database.close)
+        sources, editions = Sources(directory), Editions(directory)
+        files = ThreadPoolExecutor(8, thread_name_prefix="files")
+        stack.callback(files.shutdown)
+        loop = asyncio.get_running_loop()
+        done = await loop.run_in_executor(files, recover, directory, database, sources, editions)
+        if any(done.values()):
+            _log.info("recovered", extra=done)
+        secret = directory.secret()
+
+        processes = MediaProcesses()
+        stack.callback(processes.close)
+        await loop.run_in_executor(files, processes.warm)
+        slots = settings.job_slots()
+        limits = Limits(settings.hung_after, settings.park_after)
+        worker = Worker(database, editions, sources, processes, settings.media, limits, slots)
+        eraser = Eraser(database, sources, editions)
+        removal = Removal(database, worker, eraser, files)
+        stack.push_async_callback(removal.finish)
+        queue = Queue(SqliteConnector(database), worker.process, worker.rescue, slots)
+        dispatcher = Dispatcher(database, sources, files, queue.enqueue, settings.jobs_per_owner)
+        worker.on_end(dispatcher.ring)
+        paces = Paces()
+
+        def on_bytes(upload: Upload, received: int) -> None:
+            paces.note(upload, received)
+            dispatcher.arrived(upload.source_id)
+
+        receiver = Receiver(
+            database,
+            sources,
+            files,
+            body_timeout=settings.body_timeout,
+            takeover_after=settings.takeover_after,
+            on_bytes=on_bytes,
+        )
+        shelf = Shelf(database)
+        rooms = (
+            Uploads(
+                database,
+                sources,
+                files,
+                receiver,
+                removal,
+                Urls(settings.trusted_proxies),
+                settings.max_upload_size,
+                dispatcher.ring,
+            ),
+            Videos(database, sources, receiver, removal, shelf, paces, secret),
+            Playback(shelf, editions, secret),
+            Health(database, lambda: queue.alive),
+            Pages(web_root()),
+        )
+        app = web.Application(middlewares=[cors, problems, sessions])
+        for room in rooms:
+            app.add_routes(room.routes())
+
+        await queue.start()
+        stack.push_async_callback(queue.stop)
+        stack.push_async_callback(worker.drain)
+        dispatching = asyncio.create_task(dispatcher.run(), name="dispatcher")
+        stack.push_async_callback(_cancelled, dispatching)
+
+        async def drain(_: web.Application) -> None:
+            await receiver.drain()
+
+        app.on_shutdown.append(drain)
+        yield app
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT; `ready` is called with the URL once it listens."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with house(settings) as app:
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            read_bufsize=_READ_BUFFER,
+            keepalive_timeout=settings.connection_timeout,
+            shutdown_timeout=_SHUTDOWN,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+            host, port = runner.addresses[0][:2]
+            shown = f"[{host}]" if ":" in host else host
+            ready(f"http://{shown}:{port}/")
+            await stop.wait()
+            _log.info("stopping")
+        finally:
+            await runner.cleanup()

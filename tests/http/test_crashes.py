@@ -1,0 +1,181 @@
+"""Processes are killed at points that differ from run to run; what comes out must not."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from functools import partial
+from pathlib import Path
+from urllib.parse import urljoin
+
+import m3u8
+import requests
+
+from tests.conftest import Clips
+from tests.support.clips import Clip
+from tests.support.server import LIVE, Server, until
+
+TIMES = tuple(n / 25 for n in range(100)) + tuple(6.7 + n / 20 for n in range(400))
+CLIP = Clip(seconds=26, times=TIMES, options={"movflags": "faststart"}, width=640, height=360)
+SLOW = {"media_preset": "medium", "media_ladder": "360,240,180"}
+
+
+def segments(server: Server, video: dict[str, object]) -> list[tuple[str, float]]:
+    """(URI, seconds) of every segment of every playlist, all fetched."""
+    playback = video["playback"]
+    assert isinstance(playback, dict)
+    url = urljoin(server.url, playback["hls"])
+    master = m3u8.loads(requests.get(url, timeout=60).text, uri=url)
+    found = []
+    for entry in [*master.playlists, *master.media]:
+        text = requests.get(entry.absolute_uri, timeout=60).text
+        playlist = m3u8.loads(text, uri=entry.absolute_uri)
+        assert playlist.is_endlist
+        for segment in playlist.segments:
+            assert requests.get(segment.absolute_uri, timeout=60).status_code == 200
+            found.append((segment.uri, segment.duration))
+    return found
+
+
+def media_processes(server: Server) -> list[int]:
+    forkserver = server.descendants()[:1]
+    return [pid for pid in server.descendants() if pid not in forkserver]
+
+
+def pieces(server: Server) -> int:
+    """Files that media processes have made so far, published or not."""
+    return len(list((server.data / "editions").rglob("*.m4s")))
+
+
+def live(server: Server, video_id: str) -> bool:
+    return server.video(video_id)["state"] in LIVE
+
+
+def test_a_killed_media_process_is_replaced(tmp_path: Path, clips: Clips) -> None:
+    """Killed each time something new is published; no cut is lost, none is made twice."""
+    server = Server(tmp_path / "data", **SLOW).start()
+    try:
+        video_id = server.upload(clips("crash.mp4", CLIP))
+        for _ in range(4):
+            before = pieces(server)
+            until(partial(_more_or_over, server, video_id, before))
+            for pid in media_processes(server):
+                os.kill(pid, signal.SIGKILL)
+        video = server.finished(video_id)
+        assert video["state"] == "completed", video
+        found = segments(server, video)
+        assert len({uri.split(".")[2] for uri, _ in found}) > 1
+        assert len({uri for uri, _ in found}) == len(found)
+        per_output: dict[str, float] = {}
+        for uri, duration in found:
+            name = uri.split(".")[0]
+            per_output[name] = per_output.get(name, 0) + duration
+        assert max(per_output.values()) - min(per_output.values()) < 0.1
+        assert 26 < max(per_output.values()) < 27
+    finally:
+        server.end()
+    until(lambda: not _alive(server))
+
+
+def test_a_killed_server_goes_on_by_itself(tmp_path: Path, clips: Clips) -> None:
+    """Killed in mid-upload and in mid-job, several times; the client goes on from HEAD."""
+    server = Server(tmp_path / "data", **SLOW).start()
+    chance = random.Random()
+    try:
+        data = clips("crash.mp4", CLIP).read_bytes()
+        created = server.create(len(data))
+        url, video_id = created.headers["Location"], created.headers["Reelrace-Video-Id"]
+        while (at := server.offset(url)) < len(data):
+            size = chance.randrange(1, len(data) // 2)
+            assert server.patch(url, at, data[at : at + size]).status_code == 204
+            children = server.descendants()
+            server.kill()
+            until(partial(_all_gone, children))
+            server.start()
+            assert server.offset(url) == min(len(data), at + size)
+        for _ in range(2):
+            until(lambda: server.video(video_id)["playback"])
+            server.kill()
+            server.start()
+        video = server.finished(video_id)
+        assert video["state"] == "completed", video
+        durations: dict[str, float] = {}
+        for uri, duration in segments(server, video):
+            name = uri.split(".")[0]
+            durations[name] = durations.get(name, 0) + duration
+        assert max(durations.values()) - min(durations.values()) < 0.1
+        assert 26 < max(durations.values()) < 27
+        assert requests.get(url, timeout=60).content == data
+        recorded = {uri for uri, _ in segments(server, video)}
+        on_disk = {p.name for p in (server.data / "editions").rglob("*.m4s")}
+        assert recorded <= on_disk
+    finally:
+        server.end()
+
+
+def test_a_job_that_always_crashes_ends(tmp_path: Path, clips: Clips) -> None:
+    """Three attempts without a new cut, then it is over: no endless retry."""
+    server = Server(tmp_path / "data", **SLOW).start()
+    try:
+        data = clips("crash.mp4", CLIP).read_bytes()
+        created = server.create(len(data), body=data[:20_000])
+        video_id = created.headers["Reelrace-Video-Id"]
+        for _ in range(3):
+            for pid in until(lambda: media_processes(server)):
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: not media_processes(server))
+        video = server.finished(video_id)
+        assert (video["state"], video["error"]["code"]) == ("failed", "crashed")
+        assert video["attempts"] == 3
+    finally:
+        server.end()
+
+
+def test_an_upload_that_pauses_lets_others_go_first(tmp_path: Path, clips: Clips) -> None:
+    server = Server(tmp_path / "data", park_after=1, jobs=1).start()
+    try:
+        data = clips("twenty.mp4", Clip(seconds=20, options={"movflags": "faststart"})).read_bytes()
+        half = len(data) // 2
+        created = server.create(len(data), body=data[:half])
+        url, paused = created.headers["Location"], created.headers["Reelrace-Video-Id"]
+        server.playable(paused)
+        other = server.upload(clips("short.mp4", Clip(seconds=2)))
+        assert server.finished(other)["state"] == "completed"
+        video = server.video(paused)
+        assert video["state"] == "created"
+        assert video["playback"]["growing"]
+        assert server.patch(url, half, data[half:]).status_code == 204
+        video = server.finished(paused)
+        assert (video["state"], video["attempts"]) == ("completed", 0)
+    finally:
+        server.end()
+
+
+def _more_or_over(server: Server, video_id: str, before: int) -> bool:
+    return pieces(server) > before + 4 or not live(server, video_id)
+
+
+def _all_gone(pids: list[int]) -> bool:
+    return not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def _alive(server: Server) -> list[int]:
+    """Processes that were started for this server and still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(server.data).encode() in command:
+            found.append(int(folder.name))
+    return found
