@@ -205,14 +205,21 @@ class Link:
             raise ValueError(str(error)) from error
 
     def read_into(self, buffer: memoryview) -> int:
-        """Payload bytes; 0 at the end."""
-        return os.readv(self.descriptor, [buffer])
+        """Payload bytes; 0 at the end.
+
+        The other side may have died with something unread: the kernel gives all that it had sent,
+        and tells it as a reset then.
+        """
+        try:
+            return os.readv(self.descriptor, [buffer])
+        except ConnectionResetError:
+            return 0
 
     def _exactly(self, size: int) -> bytes | None:
         buffer = bytearray(size)
         view = memoryview(buffer)
         while view:
-            count = os.readv(self.descriptor, [view])
+            count = self.read_into(view)
             if not count:
                 return None
             view = view[count:]
@@ -236,7 +243,7 @@ def encode_fraction(value: object) -> object:
     """msgspec's hook for `Fraction`, which travels as [numerator, denominator]."""
     if isinstance(value, Fraction):
         return [value.numerator, value.denominator]
-    raise NotImplementedError(type(value))
+    raise NotImplementedError(type(value))  # so that msgspec says what it cannot encode
 
 
 def decode_fraction(kind: type, value: object) -> object:

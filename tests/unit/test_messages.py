@@ -17,6 +17,7 @@ from server.pipeline.messages import (
     Down,
     End,
     Entry,
+    Failed,
     Link,
     PieceHeader,
     Progress,
@@ -104,3 +105,15 @@ def test_try_send_does_not_wait_for_another_sender() -> None:
 
 def _piece() -> PieceHeader:
     return PieceHeader(output="v", cut=0, duration=1, frames=1, keyframes=[], resume=None)
+
+
+def test_what_was_said_before_dying_is_heard() -> None:
+    """A process that dies with something unread resets its socket: an end like any other."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        host, media = Link(ours.fileno(), Up), Link(theirs.fileno(), Down)
+        host.send(Available(0, 1))
+        media.send(Failed(code="hung", detail=""))
+        theirs.close()
+        assert host.receive() == (Failed(code="hung", detail=""), 0)
+        assert host.receive() is None
