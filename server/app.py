@@ -22,7 +22,6 @@ from server.api.shelf import Shelf
 from server.api.uploads import Uploads, cors
 from server.api.urls import Urls
 from server.api.videos import Paces, Videos
-from server.jobs.attempt import Limits
 from server.jobs.dispatcher import Dispatcher
 from server.jobs.processes import MediaProcesses
 from server.jobs.queue import Queue
@@ -72,14 +71,17 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         processes = MediaProcesses()
         stack.callback(processes.close)
         await loop.run_in_executor(files, processes.warm)
-        slots = settings.job_slots()
-        limits = Limits(settings.hung_after, settings.park_after)
-        worker = Worker(database, editions, sources, processes, settings.media, limits, slots)
+        places = settings.places()
+        worker = Worker(
+            database, editions, sources, processes, settings.media, settings.patience(), sum(places)
+        )
         eraser = Eraser(database, sources, editions)
         removal = Removal(database, worker, eraser, files)
         stack.push_async_callback(removal.finish)
-        queue = Queue(SqliteConnector(database), worker.process, worker.rescue, slots)
-        dispatcher = Dispatcher(database, sources, files, queue.enqueue, settings.jobs_per_owner)
+        queue = Queue(SqliteConnector(database), worker.process, worker.rescue, sum(places))
+        dispatcher = Dispatcher(
+            database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
+        )
         worker.on_end(dispatcher.ring)
         paces = Paces()
 

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -21,28 +21,39 @@ class SettingsError(Exception):
     """A setting is wrong."""
 
 
-class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How media are processed. Part of an edition: other settings make another edition."""
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
 
-    cut_seconds: int = 4
+
+class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How media are processed. Part of an edition: other settings make another edition.
+
+    Editions outlive settings, so what is not known any more is passed over when one is read.
+    """
+
+    cut_seconds: Annotated[int, msgspec.Meta(ge=2, le=30)] = 4
     """Length of a segment, in seconds; the first is half as long."""
-    keyframe_seconds: int = 2
+    keyframe_seconds: Annotated[int, msgspec.Meta(ge=1, le=30)] = 2
     """Distance of keyframes, in seconds."""
-    ladder: tuple[int, ...] = (1080, 720, 480, 360, 240)
+    ladder: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=2)] = (1080, 720, 480, 360, 240)
     """Sizes of the short side, largest first. Nothing is ever enlarged."""
-    crf: int = 23
+    crf: Annotated[int, msgspec.Meta(ge=0, le=51)] = 23
     """x264's quality: lower is better and larger."""
-    preset: str = "veryfast"
+    preset: Preset = "veryfast"
     """x264's speed."""
-    audio_bit_rate: int = 128_000
+    audio_bit_rate: Annotated[int, msgspec.Meta(ge=16_000, le=512_000)] = 128_000
     """Bits per second of stereo sound."""
-    max_pixels: int = 4096 * 4096
+    max_pixels: Positive = 4096 * 4096
     """Larger pictures are refused."""
-    memory: int = 1 << 30
+    memory: Annotated[int, msgspec.Meta(ge=1 << 28)] = 1 << 30
     """Bytes of data that one media process may have."""
-    decoder_threads: int = 2
+    decoder_threads: Positive = 2
     """Threads that decode."""
-    encoder_threads: int = 2
+    encoder_threads: Positive = 2
     """Threads of each encoder."""
 
 
@@ -51,38 +62,66 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 8765
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8765
     """Port to listen on; 0 takes a free one."""
     data_dir: str = "data"
     """Where everything is kept."""
-    max_upload_size: int = 1 << 40
+    max_upload_size: Positive = 1 << 40
     """Bytes an upload may have."""
-    body_timeout: float = 60.0
+    body_timeout: Seconds = 60.0
     """Seconds without a byte after which a request's body is given up."""
-    connection_timeout: float = 60.0
+    connection_timeout: Seconds = 60.0
     """Seconds for the headers of a request, and between two requests of a connection."""
-    takeover_after: float = 2.0
+    takeover_after: Seconds = 2.0
     """Seconds of silence after which a new PATCH takes an upload over from an old one."""
-    jobs: int = 0
-    """Videos worked on at the same time; 0: as many as there are processors, at least two."""
-    jobs_per_owner: int = 4
-    """Of those, how many may be one owner's."""
-    hung_after: float = 60.0
+    jobs: Count = 0
+    """Videos that are there as a whole and worked on at the same time; 0: as many as there are
+    processors, at least two."""
+    jobs_growing: Count = 0
+    """Videos that still arrive and are worked on besides, mostly waiting for bytes; 0: four times
+    as many as `jobs`, as far as there is 1 GiB of memory for each."""
+    jobs_per_owner: Positive = 4
+    """Of all those, how many may be one owner's."""
+    hung_after: Seconds = 60.0
     """Seconds without any progress after which an attempt is given up."""
-    park_after: float = 30.0
-    """Seconds without new bytes after which a job lets others go first."""
+    park_after: Seconds = 30.0
+    """Seconds without new bytes after which a job gives its place up."""
+    park_after_crowded: Seconds = 5.0
+    """The same while others wait for that place."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses whose X-Forwarded-Proto and X-Forwarded-Host are believed."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
-    log_format: str = "text"
+    log_format: Literal["text", "json"] = "text"
     """text or json."""
     media: MediaSettings = MediaSettings()
     """How media are processed; in the environment `REELRACE_MEDIA_CRF` and so on."""
 
-    def job_slots(self) -> int:
+    def places(self) -> Places:
         """How many jobs run at the same time."""
-        return self.jobs or max(2, os.cpu_count() or 1)
+        whole = self.jobs or max(2, os.cpu_count() or 1)
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        growing = self.jobs_growing or max(2, min(4 * whole, (memory >> 30) - whole))
+        return Places(whole, growing)
+
+    def patience(self) -> Patience:
+        """How long an attempt at a job waits."""
+        return Patience(self.hung_after, self.park_after, self.park_after_crowded)
+
+
+class Patience(NamedTuple):
+    """Seconds after which an attempt that gets nowhere is given up, or lets others go first."""
+
+    hung: float
+    park: float
+    park_crowded: float
+
+
+class Places(NamedTuple):
+    """How many jobs run at the same time: of videos that are there as a whole, and still arrive."""
+
+    whole: int
+    growing: int
 
 
 def load(
@@ -98,9 +137,13 @@ def load(
     values = _merged(values, _from_environment(environment))
     values = _merged(values, {k: v for k, v in overrides.items() if v is not None})
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from error
+    unknown = set(values.get("media", {})) - set(MediaSettings.__struct_fields__)
+    if unknown:
+        raise SettingsError(f"media has no setting {', '.join(sorted(unknown))}")
+    return settings
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class _Seen(msgspec.Struct, frozen=True):
     length: int | None
     edition: Edition | None
     outputs: list[Output]
+    published: int
+    """Ticks of the edition's timescale that can be played."""
 
 
 class Videos:
@@ -133,6 +135,9 @@ class Videos:
         there = self._sources.ranges(seen.uploads).total if seen.uploads else seen.length or 0
         length = max((u.start + u.length for u in seen.uploads), default=seen.length or 0)
         receiving = Receiving(there, length, self._paces.of(video.source_id))
+        published = seen.published / facts["timescale"] if facts else 0.0
+        declared = facts.get("duration") or noted.get("duration")
+        ended = edition is not None and edition.ended
         return {
             "id": video.id,
             "title": video.title,
@@ -140,17 +145,17 @@ class Videos:
             "state": state,
             "created_at": video.created_at,
             "size": length,
-            "duration": facts.get("duration") or noted.get("duration"),
+            "duration": round(published, 3) if ended and published else declared,
             "width": facts.get("width") or None,
             "height": facts.get("height") or None,
-            "progress": report(state, receiving, noted, _renditions(seen.outputs)),
-            "playback": self._playback(seen),
+            "progress": report(state, receiving, noted, published, _renditions(seen.outputs)),
+            "playback": self._playback(seen, published),
             "error": _error(job, state),
             "warnings": msgspec.json.decode(job.warnings) if job else [],
             "attempts": job.attempts if job else 0,
         }
 
-    def _playback(self, seen: _Seen) -> dict[str, Any] | None:
+    def _playback(self, seen: _Seen, published: float) -> dict[str, Any] | None:
         """Present as soon as the first cut is published."""
         if seen.edition is None or seen.edition.cuts == 0:
             return None
@@ -164,6 +169,7 @@ class Videos:
             "hls": f"/v/{grant}/{video.id}/index.m3u8",
             "expires_at": expires,
             "growing": not seen.edition.ended,
+            "seconds": round(published, 3),
         }
 
 
@@ -171,6 +177,7 @@ def _look(tx: Transaction, video: Video) -> _Seen:
     jobs = job_rows.of_videos(tx, [video.id])
     edition = edition_rows.get(tx, video.edition_id) if video.edition_id else None
     source = upload_rows.source(tx, video.source_id) or {}
+    last = edition_rows.last_cut(tx, edition.id) if edition else None
     return _Seen(
         video=video,
         job=jobs[-1] if jobs else None,
@@ -178,6 +185,7 @@ def _look(tx: Transaction, video: Video) -> _Seen:
         length=source.get("length"),
         edition=edition,
         outputs=edition_rows.outputs(tx, edition.id) if edition else [],
+        published=last.start + last.duration if last else 0,
     )
 
 

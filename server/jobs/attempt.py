@@ -36,6 +36,7 @@ from server.pipeline.messages import (
     decode_fraction,
     encode_fraction,
 )
+from server.settings import Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import ReelraceError
@@ -65,13 +66,6 @@ class Ended(NamedTuple):
     notices: list[Notice]
 
 
-class Limits(NamedTuple):
-    """Seconds without progress before an attempt is given up, or parked for lack of bytes."""
-
-    hung: float
-    park: float
-
-
 @dataclass
 class _OpenCut:
     """A cut whose pieces are coming in."""
@@ -91,7 +85,8 @@ class Attempt:
         database: Database,
         editions: Editions,
         processes: MediaProcesses,
-        limits: Limits,
+        patience: Patience,
+        crowded: Callable[[], bool],
         feed: Feed,
         job_id: str,
         epoch: int,
@@ -104,7 +99,8 @@ class Attempt:
         self._database = database
         self._editions = editions
         self._processes = processes
-        self._limits = limits
+        self._patience = patience
+        self._crowded = crowded
         self._feed = feed
         self._job_id = job_id
         self._epoch = epoch
@@ -155,6 +151,7 @@ class Attempt:
                 if isinstance(message, Done):
                     if message.cuts != self._next:
                         raise Crashed("it ended before its last cut")
+                    self._write_progress()
                     return Ended(message.early, message.notices)
                 self._handle(message, size, process)
             if self._feed.descriptor in readable:
@@ -180,13 +177,14 @@ class Attempt:
 
     def _check_clock(self) -> None:
         at = time.monotonic()
+        hung, park, park_crowded = self._patience
         starving = self._last_progress is not None and self._last_progress.waiting
         if starving and not self._complete:
             self._moved_at = at
-            if at - self._fed_at > self._limits.park:
+            if at - self._fed_at > (park_crowded if self._crowded() else park):
                 raise Stopped("parked")
-        if at - self._moved_at > self._limits.hung:
-            raise Hung(f"nothing happened for {self._limits.hung:.0f} s")
+        if at - self._moved_at > hung:
+            raise Hung(f"nothing happened for {hung:.0f} s")
 
     def _death(self, process: MediaProcess) -> JobError:
         """Why the media process is gone."""
@@ -311,20 +309,29 @@ class Attempt:
         self._pace.note(at, ticks / timescale)
         if at - self._noted_at >= _NOTE_EVERY:
             self._noted_at = at
-            progress = {
-                "position": message.position,
-                "waiting": message.waiting,
-                "seconds": ticks / timescale,
-                "outputs": {name: t / timescale for name, t in message.outputs.items()},
-                "pace": self._pace.per_second(),
-                "duration": self._facts.duration if self._facts else None,
-                "at": now(),
-            }
-            self._database.submit(lambda tx: self._note(tx, progress))
+            self._write_progress()
 
-    def _note(self, tx: Transaction, progress: dict[str, object]) -> None:
-        job_rows.check_epoch(tx, self._job_id, self._epoch)
-        job_rows.note(tx, self._job_id, {"progress": _json(progress)})
+    def _write_progress(self) -> None:
+        """What was said last, into the job's row; nobody waits for it."""
+        last = self._last_progress
+        if last is None:
+            return
+        timescale = self._facts.timescale if self._facts else 1
+        progress = {
+            "position": last.position,
+            "waiting": last.waiting,
+            "seconds": min(last.outputs.values(), default=last.ticks) / timescale,
+            "outputs": {name: ticks / timescale for name, ticks in last.outputs.items()},
+            "pace": self._pace.per_second(),
+            "duration": self._facts.duration if self._facts else None,
+            "at": now(),
+        }
+
+        def note(tx: Transaction) -> None:
+            job_rows.check_epoch(tx, self._job_id, self._epoch)
+            job_rows.note(tx, self._job_id, {"progress": _json(progress)})
+
+        self._database.submit(note)
 
 
 def _frozen(facts: Facts) -> tuple[str, list[Output]]:

@@ -56,17 +56,23 @@ class Receiving:
 
 
 def report(
-    state: str, receiving: Receiving, noted: dict[str, Any], renditions: list[dict[str, Any]]
+    state: str,
+    receiving: Receiving,
+    noted: dict[str, Any],
+    published: float,
+    renditions: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The `progress` of a video in the API.
 
     `noted` is what the job's row says: seconds of media made, the pace of that, the declared
-    duration. `renditions` are `{name, width, height}` and get how far each has come.
+    duration. `published` are the seconds that can be played: an attempt that goes on after them
+    may not have said so yet. `renditions` are `{name, width, height}` and get how far each came.
     """
     ended = state in ("completed", "partial", "failed")
     share = _ratio(receiving.there, receiving.length)
-    made = noted.get("seconds") or 0.0
-    duration = noted.get("duration")
+    made = max(noted.get("seconds") or 0.0, published)
+    duration = (ended and published) or noted.get("duration")
+    outputs = noted.get("outputs", {})
     encoded = _encoded(state, made, duration, noted.get("position") or 0, receiving)
     pace = None if ended else noted.get("pace")
     left = None if ended else _time_left(receiving, made, duration, pace)
@@ -84,7 +90,7 @@ def report(
             "duration": duration,
             "renditions": [
                 rendition
-                | {"media_seconds": round(noted.get("outputs", {}).get(rendition["name"], made), 3)}
+                | {"media_seconds": round(max(outputs.get(rendition["name"], 0.0), published), 3)}
                 for rendition in renditions
             ],
         },

@@ -16,13 +16,13 @@ from typing import NamedTuple
 import msgspec
 
 from server.errors import Crashed, Hung, JobError, ResumeMismatch
-from server.jobs.attempt import Attempt, EditionChanged, Ended, Limits, Stopped, resume_of
+from server.jobs.attempt import Attempt, EditionChanged, Ended, Stopped, resume_of
 from server.jobs.feed import Feed
 from server.jobs.finish import finish_edition
 from server.jobs.lifecycle import Action, State, sources, target
 from server.jobs.processes import MediaProcesses
 from server.pipeline.messages import Start
-from server.settings import MediaSettings
+from server.settings import MediaSettings, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import DiskFull, Fenced
@@ -78,16 +78,17 @@ class Worker:
         source_files: Sources,
         processes: MediaProcesses,
         settings: MediaSettings,
-        limits: Limits,
-        slots: int,
+        patience: Patience,
+        places: int,
     ) -> None:
         self._database = database
         self._editions = editions
         self._sources = source_files
         self._processes = processes
         self._settings = settings
-        self._limits = limits
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="job")
+        self._patience = patience
+        self._crowded = False
+        self._threads = ThreadPoolExecutor(places, thread_name_prefix="job")
         self._running: dict[str, _Running] = {}
         self._draining = False
         self._on_end: Callable[[], None] = lambda: None
@@ -95,6 +96,10 @@ class Worker:
     def on_end(self, callback: Callable[[], None]) -> None:
         """Calls `callback` whenever a job has given its place free."""
         self._on_end = callback
+
+    def crowd(self, crowded: bool) -> None:
+        """Whether others wait for the places of jobs that wait for bytes."""
+        self._crowded = crowded
 
     async def end(self, job_id: str, reason: str) -> None:
         """Ends the attempt at a job, if there is one, and waits until it is over."""
@@ -230,7 +235,8 @@ class Worker:
             database=self._database,
             editions=self._editions,
             processes=self._processes,
-            limits=self._limits,
+            patience=self._patience,
+            crowded=lambda: self._crowded,
             feed=feed,
             job_id=taken.job.id,
             epoch=taken.epoch,

@@ -11,6 +11,7 @@ import os
 import select
 import sys
 import threading
+import time
 
 import av.error
 import msgspec
@@ -39,7 +40,9 @@ def serve(link_descriptor: int, source_descriptor: int, start_message: bytes) ->
     runner = Runner(file, start, link.send)
     threading.Thread(target=_listen, args=(link, file, runner), daemon=True).start()
     try:
-        link.send(runner.run())
+        done = runner.run()
+        link.send(runner.progress())
+        link.send(done)
     except OSError:
         os._exit(1)  # the host is gone
     except ReelraceError as error:
@@ -60,11 +63,15 @@ def _report(link: Link, error: ReelraceError) -> None:
 
 
 def _listen(link: Link, file: GrowingFile, runner: Runner) -> None:
+    due = time.monotonic() + _PULSE
     try:
         while True:
-            readable, _, _ = select.select([link.descriptor], [], [], _PULSE)
-            if not readable:
+            wait = max(0.0, due - time.monotonic())
+            readable, _, _ = select.select([link.descriptor], [], [], wait)
+            if time.monotonic() >= due:  # however much arrives
                 link.try_send(runner.progress())
+                due = time.monotonic() + _PULSE
+            if not readable:
                 continue
             received = link.receive()
             if received is None:

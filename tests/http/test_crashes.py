@@ -132,26 +132,6 @@ def test_a_job_that_always_crashes_ends(tmp_path: Path, clips: Clips) -> None:
         server.end()
 
 
-def test_an_upload_that_pauses_lets_others_go_first(tmp_path: Path, clips: Clips) -> None:
-    server = Server(tmp_path / "data", park_after=1, jobs=1).start()
-    try:
-        data = clips("twenty.mp4", Clip(seconds=20, options={"movflags": "faststart"})).read_bytes()
-        half = len(data) // 2
-        created = server.create(len(data), body=data[:half])
-        url, paused = created.headers["Location"], created.headers["Reelrace-Video-Id"]
-        server.playable(paused)
-        other = server.upload(clips("short.mp4", Clip(seconds=2)))
-        assert server.finished(other)["state"] == "completed"
-        video = server.video(paused)
-        assert video["state"] == "created"
-        assert video["playback"]["growing"]
-        assert server.patch(url, half, data[half:]).status_code == 204
-        video = server.finished(paused)
-        assert (video["state"], video["attempts"]) == ("completed", 0)
-    finally:
-        server.end()
-
-
 def _more_or_over(server: Server, video_id: str, before: int) -> bool:
     return pieces(server) > before + 4 or not live(server, video_id)
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urljoin
@@ -11,7 +14,7 @@ import requests
 
 from tests.conftest import Clips
 from tests.support.clips import Clip
-from tests.support.server import Server, until
+from tests.support.server import OCTETS, TUS, Server, until
 
 FAST = Clip(options={"movflags": "faststart"})
 
@@ -84,6 +87,36 @@ def test_plays_while_it_uploads(server: Server, clips: Clips) -> None:
         assert after[: len(before)] == before
     assert len(seen[0]) >= 1
     assert len(seen[-1]) == 6
+
+
+def test_tells_how_far_it_is_while_bytes_trickle_in(server: Server, clips: Clips) -> None:
+    clip = Clip(seconds=20, options={"movflags": "faststart"})
+    data = clips("twenty.mp4", clip).read_bytes()
+    half = len(data) // 2
+    created = server.create(len(data), body=data[:half])
+    url, video_id = created.headers["Location"], created.headers["Reelrace-Video-Id"]
+    seen = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        for at in range(half, len(data), 500):
+            yield data[at : at + 500]
+            seen.wait(0.01)
+
+    def told() -> bool:
+        encoding = server.video(video_id)["progress"]["stages"]["encoding"]
+        return bool(encoding["percent"] and encoding["renditions"][0]["media_seconds"])
+
+    with ThreadPoolExecutor(1) as pool:
+        headers = {**TUS, **OCTETS, "Upload-Offset": str(half)}
+        sent = pool.submit(requests.patch, url, data=trickle(), headers=headers, timeout=120)
+        until(told)
+        assert not sent.done()
+        seen.set()
+        assert sent.result().status_code == 204
+    video = server.finished(video_id)
+    stages = video["progress"]["stages"]["encoding"]
+    assert [round(rendition["media_seconds"]) for rendition in stages["renditions"]] == [20, 20]
+    assert round(video["duration"]) == round(video["playback"]["seconds"]) == 20
 
 
 def test_an_index_at_the_end_waits_for_it(server: Server, clips: Clips) -> None:

@@ -57,13 +57,16 @@ class Server:
 
     # --- the process -------------------------------------------------------------------------
 
+    @property
+    def command(self) -> list[str]:
+        """How it is started."""
+        where = ["--port", str(self.port), "--data-dir", str(self.data)]
+        return [sys.executable, "-m", "server", "serve", *where]
+
     def start(self) -> Server:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "server", "serve"),
-                    *("--port", str(self.port), "--data-dir", str(self.data)),
-                ],
+                self.command,
                 cwd=ROOT,
                 env=self._environment,
                 stdout=subprocess.DEVNULL,

@@ -31,7 +31,7 @@ def test_pace() -> None:
 
 
 def test_while_it_uploads_and_encodes() -> None:
-    told = report("active", Receiving(500, 1000, 50.0), NOTED, RENDITIONS)
+    told = report("active", Receiving(500, 1000, 50.0), NOTED, 4.0, RENDITIONS)
     stages = told["stages"]
     assert stages["receiving"]["percent"] == 50
     assert stages["receiving"]["bytes_per_second"] == 50
@@ -42,14 +42,14 @@ def test_while_it_uploads_and_encodes() -> None:
 
 
 def test_before_anything_is_known() -> None:
-    told = report("created", Receiving(0, 1000, None), {}, [])
+    told = report("created", Receiving(0, 1000, None), {}, 0.0, [])
     assert told["percent"] == 0
     assert told["time_left"] is None
     assert told["stages"]["probing"]["percent"] == 0
 
 
 def test_at_the_end() -> None:
-    told = report("completed", Receiving(1000, 1000, None), NOTED, RENDITIONS)
+    told = report("completed", Receiving(1000, 1000, None), NOTED, 20.5, RENDITIONS)
     assert told["percent"] == 100
     assert {s["percent"] for s in told["stages"].values()} == {100}
     assert told["time_left"] is None
@@ -74,7 +74,7 @@ def test_is_never_absurd(
     pace: float | None,
 ) -> None:
     noted = {"seconds": made, "duration": duration, "pace": pace, "position": there}
-    told = report(state, Receiving(there, length, speed), noted, [])
+    told = report(state, Receiving(there, length, speed), noted, 0.0, [])
     percents = [told["percent"], *(stage["percent"] for stage in told["stages"].values())]
     assert all(0 <= percent <= 100 for percent in percents)
     assert told["time_left"] is None or told["time_left"] >= 0

@@ -10,7 +10,9 @@ from server.settings import Settings, SettingsError, load
 def test_defaults() -> None:
     settings = load(None, {}, {})
     assert settings == Settings()
-    assert settings.job_slots() >= 2
+    assert settings.places().whole >= 2
+    assert settings.places().growing >= 2
+    assert Settings(jobs=3, jobs_growing=5).places() == (3, 5)
 
 
 def test_file_then_environment_then_command_line(tmp_path: Path) -> None:
@@ -30,7 +32,19 @@ def test_file_then_environment_then_command_line(tmp_path: Path) -> None:
     assert settings.trusted_proxies == ("10.0.0.1", "10.0.0.2")
 
 
-@pytest.mark.parametrize("text", ["port = 'x'", "unknown = 1", "not toml", "[media]\ncrf = 'x'"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "port = 'x'",
+        "port = 70000",
+        "unknown = 1",
+        "not toml",
+        "log_level = 'loud'",
+        "[media]\ncrf = 'x'",
+        "[media]\nladder = [1080]",
+        "[media]\nunknown = 1",
+    ],
+)
 def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "reelrace.toml"
     file.write_text(text)
