@@ -1,0 +1,81 @@
+// Changes when: how the JSON API is called does.
+import { ApiError, ownProblem, problemOf } from './problem.ts';
+import type { Video } from './video.ts';
+
+/** What `fetch` is to us. */
+export type Fetcher = (path: string, init: RequestInit) => Promise<Response>;
+
+const PAGE = 200;
+const PATIENCE = 20_000;
+
+/** The JSON API. Everything may throw an `ApiError`. */
+export class Client {
+  readonly #fetch: Fetcher;
+
+  constructor(fetcher: Fetcher = (path, init) => fetch(path, init)) {
+    this.#fetch = fetcher;
+  }
+
+  /** The newest `count` videos of mine, newest first. */
+  async videos(count: number, signal?: AbortSignal): Promise<Video[]> {
+    const found: Video[] = [];
+    while (found.length < count) {
+      const limit = Math.min(PAGE, count - found.length);
+      const last = found.at(-1);
+      const before = last ? `&before=${last.created_at}` : '';
+      const page = await this.#json<{ videos: Video[] }>(
+        'GET',
+        `/api/videos?limit=${limit}${before}`,
+        signal,
+      );
+      found.push(...page.videos);
+      if (page.videos.length < limit) break;
+    }
+    return found;
+  }
+
+  async video(id: string, signal?: AbortSignal): Promise<Video> {
+    return this.#json<Video>('GET', `/api/videos/${id}`, signal);
+  }
+
+  /** Also fine if it is gone already. */
+  async remove(id: string): Promise<void> {
+    try {
+      await this.#send('DELETE', `/api/videos/${id}`);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+  }
+
+  async #json<T>(method: string, path: string, signal?: AbortSignal): Promise<T> {
+    const answer = await this.#send(method, path, signal);
+    try {
+      return (await answer.json()) as T;
+    } catch (error) {
+      throw broken(error, signal);
+    }
+  }
+
+  async #send(method: string, path: string, signal?: AbortSignal): Promise<Response> {
+    const patience = AbortSignal.timeout(PATIENCE);
+    let answer: Response;
+    try {
+      answer = await this.#fetch(path, {
+        method,
+        headers: { Accept: 'application/json' },
+        signal: signal ? AbortSignal.any([signal, patience]) : patience,
+      });
+    } catch (error) {
+      throw broken(error, signal);
+    }
+    if (!answer.ok) throw new ApiError(problemOf(await answer.text()), answer.status);
+    return answer;
+  }
+}
+
+/** Whoever gave up a request itself gets its own error back. */
+function broken(error: unknown, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return error;
+  const late = error instanceof DOMException && error.name === 'TimeoutError';
+  return new ApiError(ownProblem(late ? 'timeout' : 'network'), 0);
+}

@@ -1,0 +1,246 @@
+// Changes when: how the page is put together, or which part answers which wish, does.
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import './api/link-state.ts';
+import type { Library } from './api/library.ts';
+import { received } from './api/video.ts';
+import { base, buttons } from './controls.ts';
+import './i18n/language-switch.ts';
+import { Localized } from './i18n/localized.ts';
+import { icon, mark } from './icons.ts';
+import { NoticeDismissed } from './notices.ts';
+import { pageStyle } from './page-style.ts';
+import { PlayerClosed, type Showing } from './player/player-dialog.ts';
+import { Watching } from './player/watching.ts';
+import { type Card, titleOfCard } from './queue/cards.ts';
+import { overviewOf } from './queue/overview.ts';
+import { AllRequest } from './queue/overview-bar.ts';
+import type { Queue } from './queue/queue.ts';
+import { OlderWanted, type QueueList } from './queue/queue-list.ts';
+import { CardRequest } from './queue/video-card.ts';
+import { type DropZone, FilesChosen } from './upload/drop-zone.ts';
+import { Dropping } from './upload/dropping.ts';
+import { pick } from './upload/file-picker.ts';
+import type { Choice } from './upload/files.ts';
+import { resumableTags, tag, type UrlStorage } from './upload/resume.ts';
+import type { Uploads } from './upload/uploads.ts';
+
+/** More than these at once nobody wants read out. */
+const MOST_NEWS = 3;
+
+/** The parts that the page brings together. */
+export interface Parts {
+  readonly uploads: Uploads;
+  readonly library: Library;
+  readonly queue: Queue;
+  readonly storage: UrlStorage;
+}
+
+export class Page extends LitElement {
+  static override properties = {
+    parts: { attribute: false },
+    notices: { state: true },
+    resumable: { state: true },
+  };
+
+  declare parts: Parts;
+  /** What became of the last choice of files. */
+  declare notices: readonly string[];
+  declare resumable: ReadonlySet<string>;
+  readonly #words = new Localized(this);
+  readonly #dropping = new Dropping(this, (choice) => this.#add(choice));
+  readonly #watching = new Watching(this);
+  #news: readonly string[] = [];
+
+  constructor() {
+    super();
+    this.notices = [];
+    this.resumable = new Set();
+    this.addEventListener(FilesChosen.type, (event) => this.#add((event as FilesChosen).choice));
+    this.addEventListener(CardRequest.type, (event) => this.#act(event as CardRequest));
+    this.addEventListener(AllRequest.type, (event) => this.#all(event as AllRequest));
+    this.addEventListener(OlderWanted.type, () => this.parts.library.showOlder());
+    this.addEventListener(NoticeDismissed.type, () => this.#dismiss());
+    this.addEventListener(PlayerClosed.type, () => this.#watching.close());
+    addEventListener('beforeunload', (event) => {
+      if (this.parts.uploads.unfinished) event.preventDefault();
+    });
+  }
+
+  override firstUpdated(): void {
+    const { queue, library, uploads } = this.parts;
+    queue.subscribe(() => this.#changed());
+    library.subscribe(() => this.requestUpdate());
+    addEventListener('online', () => {
+      uploads.wake();
+      library.refresh();
+    });
+    void this.#lookForResumable();
+  }
+
+  override render(): TemplateResult {
+    const { text } = this.#words;
+    const { library, uploads, queue } = this.parts;
+    const { cards } = queue;
+    const overview = overviewOf(uploads.all);
+    const known = library.link !== 'connecting' || cards.length > 0;
+    return html`
+      <header class=${uploads.busy ? 'busy' : ''}>
+        ${cards.length ? html`<a class="skip" href="#list" @click=${this.#skip}>${text.page.skip}</a>` : nothing}
+        <p class="brand">${mark()}<span>${text.page.title}</span></p>
+        <reelrace-link .link=${library.link}></reelrace-link>
+        <reelrace-language></reelrace-language>
+      </header>
+      <main class=${cards.length ? 'filled' : 'empty'}>
+        ${
+          known
+            ? html`
+                <reelrace-upload
+                  ?roomy=${cards.length === 0}
+                  .lively=${uploads.busy || this.#dropping.over}
+                ></reelrace-upload>
+                <section class="list" aria-labelledby="list" ?hidden=${cards.length === 0}>
+                  <h2 id="list" tabindex="-1">${text.queue.title}</h2>
+                  <reelrace-overview
+                    .overview=${overview}
+                    ?hidden=${overview === null}
+                  ></reelrace-overview>
+                  <reelrace-queue
+                    .cards=${cards}
+                    .resumable=${this.resumable}
+                    .more=${library.more}
+                  ></reelrace-queue>
+                </section>
+              `
+            : html`<p class="loading">${text.page.loading}</p>`
+        }
+      </main>
+      <reelrace-notices
+        .lines=${this.notices}
+        .mishap=${queue.mishap}
+        ?offline=${library.link === 'offline'}
+      ></reelrace-notices>
+      <div class="unseen" role="status">${this.#news.join(' ')}</div>
+      <div class="veil" ?hidden=${!this.#dropping.over} aria-hidden="true">
+        <p>${icon('upload')}${text.drop.release}</p>
+      </div>
+      <reelrace-player-dialog .showing=${this.#showing()}></reelrace-player-dialog>
+    `;
+  }
+
+  override updated(_: PropertyValues<this>): void {
+    const { text, code, format } = this.#words;
+    document.documentElement.lang = code;
+    const overview = overviewOf(this.parts.uploads.all);
+    const share = overview ? `${format.percent(overview.percent)} · ` : '';
+    document.title = share + text.page.title;
+  }
+
+  #changed(): void {
+    const { news } = this.parts.queue;
+    const says = this.#words.text.news;
+    if (news.length > MOST_NEWS) this.#news = [says.many(news.length)];
+    else if (news.length) this.#news = news.map(({ kind, title }) => says[kind](title));
+    this.requestUpdate();
+  }
+
+  #add({ files, leftOut }: Choice): void {
+    const { drop } = this.#words.text;
+    const { added, known } = this.parts.uploads.add(files);
+    const lines: string[] = [];
+    if (added + known === 0) lines.push(drop.nothing);
+    if (known) lines.push(drop.known(known));
+    if (leftOut && added + known) lines.push(drop.leftOut(leftOut));
+    this.#tell(lines);
+  }
+
+  #dismiss(): void {
+    this.#tell([]);
+    this.parts.queue.dismissMishap();
+  }
+
+  #tell(lines: readonly string[]): void {
+    this.notices = lines;
+  }
+
+  #act({ action, card }: CardRequest): void {
+    const { uploads } = this.parts;
+    this.#tell([]);
+    switch (action) {
+      case 'play':
+        if (card.video) this.#watching.open(card.video.id);
+        break;
+      case 'pause':
+        uploads.pause(card.key);
+        break;
+      case 'resume':
+        uploads.resume(card.key);
+        break;
+      case 'retry':
+        uploads.retry(card.key);
+        break;
+      case 'continue':
+        this.#continue(card);
+        break;
+      case 'cancel':
+      case 'dismiss':
+      case 'delete':
+        void this.#remove(card);
+        break;
+    }
+  }
+
+  #all({ action }: AllRequest): void {
+    if (action === 'pause') this.parts.uploads.pauseAll();
+    else this.parts.uploads.resumeAll();
+  }
+
+  #continue({ video }: Card): void {
+    if (!video) return;
+    pick('one', ([file]) => {
+      if (!file) return;
+      const same = tag(file.name, file.size) === tag(video.filename, video.size);
+      if (same) this.#add({ files: [file], leftOut: 0 });
+      else this.#tell([this.#words.text.queue.otherFile(video.filename)]);
+    });
+  }
+
+  /** The focus goes to the card that moves up, and not to the top of the page. */
+  async #remove(card: Card): Promise<void> {
+    const index = this.parts.queue.cards.indexOf(card);
+    const gone = this.parts.queue.remove(card);
+    await this.updateComplete;
+    const list = this.renderRoot.querySelector<QueueList>('reelrace-queue');
+    const moved = await list?.focusAt(index);
+    if (!moved) this.renderRoot.querySelector<DropZone>('reelrace-upload')?.focus();
+    await gone;
+  }
+
+  async #lookForResumable(): Promise<void> {
+    this.resumable = await resumableTags(this.parts.storage);
+  }
+
+  #skip(event: Event): void {
+    event.preventDefault();
+    this.renderRoot.querySelector<HTMLElement>('#list')?.focus();
+  }
+
+  #showing(): Showing | null {
+    const card = this.#watching.id ? this.parts.queue.ofVideo(this.#watching.id) : undefined;
+    const video = card?.video;
+    if (!card || !video?.playback) return null;
+    const { width, height, playback } = video;
+    const open = playback.growing ? (received(video) ? 'processing' : 'uploading') : null;
+    return {
+      id: video.id,
+      title: titleOfCard(card),
+      hls: playback.hls,
+      growing: open,
+      sound: !width,
+      aspect: width && height ? width / height : 2,
+    };
+  }
+
+  static override styles = [base, buttons, pageStyle];
+}
+
+customElements.define('reelrace-page', Page);

@@ -1,0 +1,176 @@
+// Changes when: what the player shows around the picture does.
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { setLanguage } from 'media-chrome/dist/utils/i18n.js';
+import 'media-chrome/dist/lang/de.js';
+import 'media-chrome';
+import 'media-chrome/dist/menu/index.js';
+import { systemClock } from '../clock.ts';
+import { base, buttons } from '../controls.ts';
+import { Localized } from '../i18n/localized.ts';
+import { icon } from '../icons.ts';
+import { playerStyle } from './player-style.ts';
+import { Stream, type StreamProblem } from './stream.ts';
+
+/** Seconds from the end at which a growing stream counts as watched up to its edge. */
+const EDGE = 1;
+
+/** What there is more of to come. */
+export type Growing = 'uploading' | 'processing' | null;
+
+export class ReelracePlayer extends LitElement {
+  static override properties = {
+    src: {},
+    label: {},
+    growing: {},
+    sound: { type: Boolean, reflect: true },
+    waiting: { state: true },
+  };
+
+  /** Address of the multivariant playlist. */
+  declare src: string;
+  declare label: string;
+  declare growing: Growing;
+  /** There is no picture. */
+  declare sound: boolean;
+  declare waiting: boolean;
+  readonly #words = new Localized(this);
+  readonly #video = document.createElement('video');
+  #noted = false;
+  readonly #stream = new Stream(this.#video, systemClock);
+
+  constructor() {
+    super();
+    this.src = '';
+    this.label = '';
+    this.growing = null;
+    this.sound = false;
+    this.waiting = false;
+    // media-chrome reads its words once, when its elements are made.
+    setLanguage(this.#words.code);
+    this.#video.slot = 'media';
+    this.#video.playsInline = true;
+    this.#video.autoplay = true;
+    Object.assign(this.#video, { videoRenditions: this.#stream.renditions });
+    this.#video.addEventListener('waiting', () => {
+      this.waiting = true;
+    });
+    for (const moving of ['playing', 'seeking', 'pause', 'ended']) {
+      this.#video.addEventListener(moving, () => {
+        this.waiting = false;
+      });
+    }
+    this.#stream.subscribe(() => this.requestUpdate());
+  }
+
+  override render(): TemplateResult {
+    const { text } = this.#words;
+    return html`
+      <media-controller
+        aria-label=${this.label}
+        hotkeys="noshift+/ noc"
+        autohide=${this.sound ? -1 : 3}
+        ?hidden=${this.#stream.problem !== null}
+      >
+        ${this.#video}
+        ${this.sound ? html`<div slot="centered-chrome" class="sound" noautohide>${icon('sound')}</div>` : nothing}
+        <media-loading-indicator slot="centered-chrome" noautohide></media-loading-indicator>
+        <media-settings-menu hidden anchor="auto">
+          <media-settings-menu-item>
+            ${text.player.speed}
+            <media-playback-rate-menu slot="submenu" hidden rates="0.25 0.5 0.75 1 1.25 1.5 2">
+              <div slot="title">${text.player.speed}</div>
+            </media-playback-rate-menu>
+          </media-settings-menu-item>
+          <media-settings-menu-item>
+            ${text.player.quality}
+            <media-rendition-menu slot="submenu" hidden>
+              <div slot="title">${text.player.quality}</div>
+            </media-rendition-menu>
+          </media-settings-menu-item>
+        </media-settings-menu>
+        <div class="controls">
+          <media-time-range></media-time-range>
+          <media-control-bar>
+            <media-play-button></media-play-button>
+            <media-seek-backward-button class="roomy" seekoffset="10"></media-seek-backward-button>
+            <media-seek-forward-button class="roomy" seekoffset="10"></media-seek-forward-button>
+            <media-mute-button></media-mute-button>
+            <media-volume-range class="roomy"></media-volume-range>
+            <media-time-display showduration notoggle></media-time-display>
+            <span class="gap"></span>
+            <media-settings-menu-button></media-settings-menu-button>
+            <media-pip-button></media-pip-button>
+            <media-fullscreen-button></media-fullscreen-button>
+          </media-control-bar>
+        </div>
+      </media-controller>
+      ${this.#stream.problem ? this.#sorry(this.#stream.problem) : this.#note()}
+    `;
+  }
+
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has('src') || !this.src) return;
+    this.#noted = false;
+    this.#stream.open(this.src);
+  }
+
+  override firstUpdated(): void {
+    // Its controls are hidden until the pointer moves; who has just come should see them.
+    this.renderRoot
+      .querySelector('media-controller')
+      ?.dispatchEvent(new PointerEvent('pointermove', { pointerType: 'mouse' }));
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stream.close();
+  }
+
+  /** Keys work at once: space, arrows, M, F. */
+  override focus(): void {
+    this.renderRoot.querySelector<HTMLElement>('media-play-button')?.focus();
+  }
+
+  /** Once there, it stays until the player closes: what is watched should not jump. */
+  #note(): TemplateResult | typeof nothing {
+    const { growing, ready } = this.#stream;
+    const stuck = this.waiting && this.#stream.troubled;
+    this.#noted ||= (growing && ready > 0) || stuck;
+    if (!this.#noted) return nothing;
+    return html`<p class="note" role="status" data-growing=${growing} data-stuck=${stuck}>
+      <span class="dot"></span>${this.#standing(stuck)}
+    </p>`;
+  }
+
+  #standing(stuck: boolean): string {
+    const { growing, ready } = this.#stream;
+    const { text, format } = this.#words;
+    if (stuck) return text.player.trouble;
+    if (!growing) return text.player.whole;
+    if (this.waiting && this.#video.currentTime > ready - EDGE) return text.player.edge;
+    const there = format.clock(ready);
+    return this.growing === 'processing'
+      ? text.player.processing(there)
+      : text.player.uploading(there);
+  }
+
+  #sorry(problem: StreamProblem): TemplateResult {
+    const { player } = this.#words.text;
+    const again = problem === 'network' || problem === 'media';
+    return html`<div class="sorry" role="alert">
+      ${icon('alert')}
+      <p>${player.problems[problem]}</p>
+      ${
+        again
+          ? html`<button class="button" @click=${() => this.#stream.open(this.src)}>
+              ${icon('retry')}${player.retry}
+            </button>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  static override styles = [base, buttons, playerStyle];
+}
+
+customElements.define('reelrace-player', ReelracePlayer);

@@ -1,0 +1,112 @@
+// Changes when: what a card's state is called, or what can be done in it, does.
+
+import type { Problem } from '../api/problem.ts';
+import { type Playback, received, receiving, type Video } from '../api/video.ts';
+import { hopeful } from '../upload/retry.ts';
+import type { Card } from './cards.ts';
+
+/** The one word for what is going on with a card. */
+export type Phase =
+  | 'waiting'
+  | 'uploading'
+  | 'reconnecting'
+  | 'paused'
+  | 'interrupted'
+  | 'queued'
+  | 'processing'
+  | 'completed'
+  | 'partial'
+  | 'failed';
+
+/** The colour that goes with it. */
+export type Tone = 'waiting' | 'active' | 'paused' | 'completed' | 'partial' | 'failed';
+
+export type Action =
+  | 'play'
+  | 'pause'
+  | 'resume'
+  | 'retry'
+  | 'continue'
+  | 'cancel'
+  | 'dismiss'
+  | 'delete';
+
+const TONES: Record<Phase, Tone> = {
+  waiting: 'waiting',
+  uploading: 'active',
+  reconnecting: 'waiting',
+  paused: 'paused',
+  interrupted: 'paused',
+  queued: 'waiting',
+  processing: 'active',
+  completed: 'completed',
+  partial: 'partial',
+  failed: 'failed',
+};
+
+export function toneOf(phase: Phase): Tone {
+  return TONES[phase];
+}
+
+export function phaseOf({ upload, video }: Card): Phase {
+  if (video?.state === 'failed') return 'failed';
+  switch (upload?.state) {
+    case 'waiting':
+      return 'waiting';
+    case 'uploading':
+      return upload.trouble ? 'reconnecting' : 'uploading';
+    case 'paused':
+      return 'paused';
+    case 'failed':
+      return 'failed';
+    default:
+      // What the server said last may be older than the end of our own upload.
+      return video ? phaseOfVideo(video, upload !== null || received(video)) : 'queued';
+  }
+}
+
+function phaseOfVideo(video: Video, there: boolean): Phase {
+  switch (video.state) {
+    case 'completed':
+    case 'partial':
+    case 'failed':
+      return video.state;
+    default:
+      if (!there) return receiving(video) ? 'uploading' : 'interrupted';
+      return video.state === 'active' ? 'processing' : 'queued';
+  }
+}
+
+/** What a person may do, the most likely first. `resumable`: this browser can go on with it. */
+export function actionsOf(card: Card, resumable: boolean): Action[] {
+  const phase = phaseOf(card);
+  const actions: Action[] = card.video?.playback ? ['play'] : [];
+  const { upload } = card;
+  if (card.video?.state === 'failed' || !upload || upload.state === 'done') {
+    if (phase === 'interrupted' && resumable) actions.push('continue');
+    return card.video ? [...actions, 'delete'] : actions;
+  }
+  if (upload.state === 'uploading' || upload.state === 'waiting') actions.push('pause');
+  if (upload.state === 'paused') actions.push('resume');
+  if (upload.state !== 'failed') return [...actions, 'cancel'];
+  if (hopeful(upload.problem?.code ?? '')) actions.push('retry');
+  return [...actions, 'dismiss'];
+}
+
+export function playbackOf(card: Card): Playback | null {
+  return card.video?.playback ?? null;
+}
+
+/** Why it failed or ended early. */
+export function problemOfCard({ upload, video }: Card): Problem | null {
+  if (video?.error && (video.state === 'failed' || video.state === 'partial')) {
+    const { code, message, detail } = video.error;
+    return { code, title: message, detail };
+  }
+  return upload?.problem ?? null;
+}
+
+/** Something is worth losing if it is cancelled. */
+export function begun({ upload }: Card): boolean {
+  return (upload?.bytes ?? 0) > 0;
+}
