@@ -35,11 +35,17 @@ def npm(*arguments: str, folder: Path = STATIC) -> None:
     subprocess.run([node, client, *arguments], cwd=folder, env=environment, check=True)
 
 
+def install(folder: Path) -> None:
+    """`node_modules` of a folder, as its lock has it."""
+    quiet = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    npm("ci", *quiet, folder=folder)
+
+
 def modules() -> None:
-    """What the page is made of and with, as the lock has it."""
+    """What the page is made of and with."""
     with step("modules", digest(_LOCK), MODULES) as needed:
         if needed:
-            npm("ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+            install(STATIC)
 
 
 def page() -> None:

@@ -52,9 +52,3 @@ class Fenced(ReelraceError):
     """Another worker has taken this job over; what the old one says no longer counts."""
 
     code = "fenced"
-
-
-class SourceAborted(ReelraceError):
-    """Reading the source was broken off."""
-
-    code = "source_aborted"

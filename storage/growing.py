@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 
-from storage.errors import SourceAborted
 from storage.ranges import Ranges
 
 
@@ -60,10 +59,10 @@ class GrowingFile:
             self._length = length
             self._changed.notify_all()
 
-    def abort(self, error: Exception | None = None) -> None:
+    def abort(self, error: Exception) -> None:
         """Every read from now on, and one that is waiting, raises `error`."""
         with self._changed:
-            self._abort = error or SourceAborted()
+            self._abort = error
             self._changed.notify_all()
 
     # --- what is known -------------------------------------------------------------------------

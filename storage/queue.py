@@ -83,6 +83,7 @@ def defer_periodic_job(
     queueing_lock: str | None,
     periodic_id: str,
 ) -> Answer:
+    """Queues a periodic job once for each of its times; no row if it was queued already."""
     key = {"task": task_name, "periodic": periodic_id, "at": defer_timestamp}
     if not tx.execute(
         """insert into procrastinate_periodic_defers (task_name, periodic_id, defer_timestamp)
@@ -129,6 +130,7 @@ def fetch_job(tx: Transaction, queues: Iterable[str] | None, worker_id: int) -> 
 
 
 def finish_job(tx: Transaction, job_id: int, status: str, delete_job: bool) -> Answer:
+    """Ends a job. Raises `ConnectorException` if it has ended already."""
     if status not in ("succeeded", "failed", "aborted"):
         raise exceptions.ConnectorException(f"not an end: {status}")
     if delete_job:
@@ -149,6 +151,7 @@ def finish_job(tx: Transaction, job_id: int, status: str, delete_job: bool) -> A
 
 
 def cancel_job(tx: Transaction, job_id: int, abort: bool, delete_job: bool) -> Answer:
+    """Cancels a job that waits, or asks one that runs to abort; a null id if it is neither."""
     key = {"id": job_id}
     if delete_job and tx.execute(
         "delete from procrastinate_jobs where id = :id and status = 'todo'", key
@@ -177,6 +180,7 @@ def retry_job(
     new_queue_name: str | None = None,
     new_lock: str | None = None,
 ) -> Answer:
+    """Puts a job back among those that wait. Raises `ConnectorException` if it cannot be."""
     key = {"id": job_id}
     if tx.execute(
         """update procrastinate_jobs set status = 'failed'

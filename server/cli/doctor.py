@@ -24,6 +24,7 @@ from server.api.pages import web_root
 from server.pipeline import confinement
 from server.settings import SettingsError, load
 
+_ROOT = Path(__file__).resolve().parents[2]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _POSE = ("lite", "full", "heavy")
 _SYNCS = 20
@@ -77,7 +78,8 @@ def _jail() -> Iterator[Finding]:
 def _codecs() -> Iterator[Finding]:
     """Asked of a process of its own: FFmpeg has no place in this one."""
     done = subprocess.run(
-        [sys.executable, "-m", "server.pipeline.inventory"],
+        [sys.executable, "-P", "-m", "server.pipeline.inventory"],
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -110,8 +112,7 @@ def _built() -> Iterator[Finding]:
 
 
 def _model_folders() -> list[Path]:
-    package = Path(__file__).resolve().parent.parent
-    return [package / "models", package.parent / "static" / "models"]
+    return [_ROOT / "server" / "models", _ROOT / "static" / "models"]
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

@@ -30,6 +30,8 @@ class Missing(Exception):
 
 
 class Box(NamedTuple):
+    """A box of an MP4: where it starts, where its body does, and where it ends."""
+
     kind: bytes
     start: int
     body: int

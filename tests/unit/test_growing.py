@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SourceAborted
 from storage.growing import GrowingFile
 from storage.ranges import Ranges
 
@@ -73,10 +72,10 @@ def test_abort_wakes_a_waiting_reader(descriptor: int) -> None:
     file = GrowingFile(descriptor)
     thread, results = in_thread(lambda: file.read(1))
     until(lambda: file.waiting)
-    file.abort()
+    file.abort(LookupError("over"))
     thread.join()
-    assert isinstance(results[0], SourceAborted)
-    with pytest.raises(SourceAborted):
+    assert isinstance(results[0], LookupError)
+    with pytest.raises(LookupError, match="over"):
         file.read(1)
 
 

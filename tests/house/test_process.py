@@ -1,0 +1,19 @@
+"""What the processes of a running server may and may not have loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import Clips
+from tests.support.server import Server
+
+
+def loaded(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_ffmpeg_stays_out_of_the_server(server: Server, clips: Clips) -> None:
+    """A bug in a decoder must not be able to reach uploads and sessions."""
+    server.finished(server.upload(clips("plain.mp4")))
+    assert "libavcodec" not in loaded(server.pid)
+    assert any("libavcodec" in loaded(pid) for pid in server.descendants())
