@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -189,7 +190,8 @@ class Attempt:
     def _death(self, process: MediaProcess) -> JobError:
         """Why the media process is gone."""
         exited = process.exited.result(timeout=30)
-        return Crashed(f"exit status {exited.status}, peak {exited.peak_rss // 1024} MiB")
+        detail = f"exit status {exited.status}, peak {exited.peak_rss // 1024} MiB"
+        return Crashed(detail, killed=exited.status == -signal.SIGKILL)
 
     # --- what it says ------------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ RETRIED = (JobError, Crashed, Hung, ResumeMismatch, DiskFull)
 """Errors (exactly these) that another attempt may not meet; all others are the file's own."""
 MISSES = 3
 """Attempts in a row without a new cut after which a job is given up."""
+MISSES_FROM_OUTSIDE = 12
+"""The same when the file has no part in it: a full disk, a process that somebody killed."""
 ATTEMPTS = 100
 """Attempts in all."""
 
@@ -313,7 +315,9 @@ class Worker:
                     "error_detail": error.detail,
                 },
             )
-            if type(error) in RETRIED and misses < MISSES and attempts < ATTEMPTS:
+            outside = isinstance(error, DiskFull) or error.facts.get("killed")
+            most = MISSES_FROM_OUTSIDE if outside else MISSES
+            if type(error) in RETRIED and misses < most and attempts < ATTEMPTS:
                 _move(tx, job.id, Action.RETRY)
                 return backoff(misses)
             self._settle(tx, job, error.code, "[]")
@@ -351,8 +355,8 @@ class Worker:
 
 
 def backoff(misses: int) -> float:
-    """Seconds before the next attempt: 1, 2, 4, ... at most 60."""
-    return float(min(60, 2 ** max(0, misses - 1)))
+    """Seconds before the next attempt: 1, 1, 1, 2, 4, ... at most 60."""
+    return float(min(60, 2 ** max(0, misses - 3)))
 
 
 def _move(tx: Transaction, job_id: str, action: Action) -> bool:

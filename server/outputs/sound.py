@@ -138,7 +138,7 @@ class SoundTrack:
         self._take(self._encoder.encode(None))
         self._emit()
         del self._packets[total - self._first :]
-        self._piece(self._packets, None)
+        self._piece(self._packets, self._anchor_for(total))
 
     # --- placing -----------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class Assembly:
         self._send = send
         self._cut = plan.first_cut
         self._cut_start = plan.first_tick
+        self._begun = False
         self._entries: deque[Entry | None] = deque([entry], maxlen=2)
         self._last: VideoFrame | None = None
         self.tick = plan.first_tick
@@ -98,23 +99,29 @@ class Assembly:
     def finish(self, end: int) -> int:
         """Ends the last cut at `end`, waits for all outputs; how many cuts there are."""
         self.hold_until(end)
+        if not self._begun:
+            return self._cut  # an attempt before this one published the last cut, and then died
         end = max(end, self.tick + 1)
         self.fanout.end(end)
-        self._send(CutEnd(cut=self._cut, start=self._cut_start, end=end, entry=None))
+        self._send(self._cut_end(end))
         self.tick = end
         return self._cut + 1
 
     def _begin_cut(self, cut: int, tick: int) -> None:
+        self._begun = True
         if cut == self.plan.first_cut:
             if tick != self.plan.first_tick:
                 expected = self.plan.first_tick
                 raise ResumeMismatch(f"cut {cut} begins at {tick}, not at {expected}")
             return
-        # The keyframe before the latest one: right even if the cut begins with a held picture
-        # from before it, and if the latest is no true point of entry.
-        entry = self._entries[0]
-        self._send(CutEnd(cut=cut - 1, start=self._cut_start, end=tick, entry=entry))
+        self._send(self._cut_end(tick))
         self._cut, self._cut_start = cut, tick
+
+    def _cut_end(self, tick: int) -> CutEnd:
+        # The keyframe before the latest one: right even if the next cut begins with a held
+        # picture from before it, and if the latest is no true point of entry.
+        entry = self._entries[0]
+        return CutEnd(cut=self._cut, start=self._cut_start, end=tick, entry=entry)
 
     def _publish(self, piece: Piece) -> None:
         """From the thread of an output."""

@@ -170,7 +170,10 @@ class Forkserver:
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     """One message and the descriptors that came with it; empty at the end."""
     room = socket.CMSG_SPACE(2 * array.array("i").itemsize)
-    data, ancillary, _, _ = control.recvmsg(MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
+    try:
+        data, ancillary, _, _ = control.recvmsg(MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:  # the server has died with something unread
+        return b"", []
     descriptors = array.array("i")
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -12,6 +12,8 @@ import select
 import sys
 import threading
 import time
+import traceback
+from pathlib import Path
 
 import av.error
 import msgspec
@@ -51,7 +53,9 @@ def serve(link_descriptor: int, source_descriptor: int, start_message: bytes) ->
         # x264 has only one word for all its troubles, and with us that is memory.
         _report(link, Limits("it ran out of memory"))
     except BaseException as error:
-        _report(link, JobError(f"{type(error).__name__}: {error}"))
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        _report(link, JobError(f"{type(error).__name__}: {error} ({where})"))
     os._exit(0)
 
 

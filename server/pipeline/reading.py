@@ -58,7 +58,7 @@ class Reading:
         resume = None if start.thorough else start.resume
         self._entry = resume.entry if resume else None
         first = self._entry.packet if self._entry else 0
-        anchors = resume.anchors.values() if resume else ()
+        anchors = list(resume.anchors.values()) if resume else []
         heard = max(0, min((a.packet for a in anchors), default=0) - _SOUND_PRE_ROLL)
         self._first_packet = first
         self._video: TrackDecoder[av.VideoFrame] | None = None
@@ -73,7 +73,7 @@ class Reading:
         """Of the pictures; None until there is one, or if there are none."""
         self._origin = TimelineState()
         """Of sound alone."""
-        self._seen = Fraction(resume.tick, resume.timescale) if resume else Fraction(0)
+        self._seen = Fraction(resume.tick, resume.timescale) if resume and anchors else Fraction(0)
         """Seconds up to which pictures have come (sound, if there are none)."""
         self._heard = Fraction(0)
         """Seconds up to which sound has come."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ CLIPS = {
     "resume-vfr.mp4": Clip(seconds=12, times=TIMES),
     "resume-22k.mkv": Clip(seconds=14, container="matroska", audio_rate=22_050),
     "resume-sound.mkv": Clip(seconds=30, container="matroska", video=False),
+    "resume-long.mkv": Clip(seconds=40, fps=Fraction(5), container="matroska", keyframe_every=40),
     "resume-late.mkv": Clip(seconds=14, container="matroska", audio_from=7),
 }
 
@@ -29,7 +32,7 @@ def test_goes_on_alike_after_every_cut(
 ) -> None:
     path = clips(name, CLIPS[name])
     whole = media.run(processes, path)
-    for cut in range(1, whole.done.cuts):
+    for cut in range(1, whole.done.cuts + 1):
         rest = media.run(processes, path, resume=whole.resume_at(cut), thorough=thorough)
         assert rest.done.cuts == whole.done.cuts
         assert rest.settled.inits == whole.settled.inits
