@@ -75,5 +75,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (subprocess.CalledProcessError, build_pose.BuildError, OSError) as error:
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"The page could not be built: npm {error.cmd[2]} failed")
+    except (build_pose.BuildError, OSError) as error:
         sys.exit(f"The page could not be built: {error}")

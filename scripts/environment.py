@@ -34,7 +34,9 @@ def make(purpose: str) -> None:
                 if needed:
                     print("Making the environment, once.", flush=True)
                     environment(purpose)
-    subprocess.run([PYTHON, "-m", "scripts.build_web"], cwd=ROOT, check=True)
+    built = subprocess.run([PYTHON, "-m", "scripts.build_web"], cwd=ROOT, check=False)
+    if built.returncode:
+        sys.exit(built.returncode)  # it has said why
 
 
 def _made_from(purpose: str) -> str:
