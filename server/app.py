@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from server.api.headers import cors
 from server.api.health import Health
 from server.api.pages import Pages, web_root
 from server.api.playback import Playback
@@ -19,7 +20,7 @@ from server.api.problems import problems
 from server.api.receiving import Receiver
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
-from server.api.uploads import Uploads, cors
+from server.api.uploads import Uploads
 from server.api.urls import Urls
 from server.api.videos import Paces, Videos
 from server.jobs.dispatcher import Dispatcher
@@ -114,7 +115,8 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
-        app = web.Application(middlewares=[cors, problems, sessions])
+        app = web.Application(middlewares=[problems, sessions])
+        app.on_response_prepare.append(cors)
         for room in rooms:
             app.add_routes(room.routes())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from server.api.headers import accepts_gzip
 from server.api.sessions import principal
 from server.errors import NotFound
 
@@ -73,6 +74,6 @@ class Pages:
             "Content-Type": kind,
             "Vary": "Accept-Encoding",
         }
-        if packed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if packed is not None and accepts_gzip(request):
             return web.Response(body=packed, headers=headers | {"Content-Encoding": "gzip"})
         return web.Response(body=data, headers=headers)

@@ -10,6 +10,7 @@ import re
 
 from aiohttp import web
 
+from server.api.headers import accepts_gzip
 from server.api.shelf import Presentation, Rendered, Shelf
 from server.errors import GrantInvalid, NotFound
 from server.protocols import hls, signing
@@ -21,8 +22,6 @@ _PLAYLIST = re.compile(r"([a-z][a-z0-9]{0,15}(?:\.keyframes)?)\.m3u8")
 _INIT = re.compile(r"([a-z][a-z0-9]{0,15})\.init\.mp4")
 _FOREVER = "private, max-age=31536000, immutable"
 _COMMON = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Content-Length, Content-Range, ETag",
     "Content-Security-Policy": "default-src 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
@@ -40,10 +39,12 @@ class Playback:
 
     def routes(self) -> list[web.RouteDef]:
         video = "/v/{grant}/{video:[0-9a-f]{32}}"
+        index, part = f"{video}/index.m3u8", video + "/{edition:[0-9a-f]{32}}/{name}"
         return [
-            web.get(f"{video}/index.m3u8", self.index),
-            web.get(video + "/{edition:[0-9a-f]{32}}/{name}", self.part),
-            web.options("/v/{tail:.*}", self.preflight),
+            web.get(index, self.index),
+            web.get(part, self.part),
+            web.options(index, self.preflight),
+            web.options(part, self.preflight),
         ]
 
     async def index(self, request: web.Request) -> web.Response:
@@ -121,7 +122,7 @@ def _text(request: web.Request, rendered: Rendered) -> web.Response:
     }
     if request.headers.get("If-None-Match") == rendered.etag:
         return web.Response(status=304, headers=headers)
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if accepts_gzip(request):
         headers["Content-Encoding"] = "gzip"
         return web.Response(body=rendered.gzipped, headers=headers)
     return web.Response(body=rendered.text, headers=headers)

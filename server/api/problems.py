@@ -31,7 +31,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         code = error.reason.lower().replace(" ", "_")
         answer = _answer(error.status, code, error.reason, "", {})
         answer.headers.extend({k: v for k, v in error.headers.items() if k == "Allow"})
-        return answer
+        return _of_protocol(request, answer)
     except ConnectionError:
         return web.Response(status=400)  # nobody is there to be answered
     except Exception:
@@ -42,10 +42,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def problem(request: web.Request, error: ReelraceError) -> web.Response:
     """The answer to an error of ours."""
     answer = _answer(status(error), error.code, error.sentence(), error.detail, error.facts)
-    if request.path.startswith("/files"):
-        answer.headers.extend(tus.refused(error.facts.get("offset")))
+    _of_protocol(request, answer, error.facts.get("offset"))
     if error.code in ("body_timeout", "draining"):
         answer.force_close()
+    return answer
+
+
+def _of_protocol(request: web.Request, answer: web.Response, offset: object = None) -> web.Response:
+    if request.path.startswith("/files"):
+        answer.headers.extend(tus.refused(offset))
     return answer
 
 
@@ -57,7 +62,8 @@ def _answer(
         "status": code,
         "code": name,
         "title": title,
-        "detail": detail,
+        # What came in headers may hold bytes that are no text.
+        "detail": detail.encode("utf-8", "backslashreplace").decode(),
         **facts,
     }
     return web.Response(

@@ -84,5 +84,11 @@ def _hashed(secret: str) -> str:
 def _check_origin(request: web.Request) -> None:
     """A cookie comes by itself, so a foreign page must not act with it."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is None:
+        return
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:
+        host = ""
+    if host != request.host:
         raise OriginRefused(origin[:200])

@@ -155,6 +155,7 @@ class Uploads:
         tus.check_version(request.headers)
         upload = await self._upload(request)
         await self._receiver.settle(upload.id, NotFound())
+        upload = await self._upload(request)
         if upload.mark < upload.length:
             video = await self._database.read(lambda tx: video_rows.get(tx, upload.video_id))
             if video is not None:
@@ -250,13 +251,3 @@ def _refuse_encoded(request: web.Request) -> None:
     """A compressed body could be a bomb, and its offsets would be nobody's."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise EncodingRefused
-
-
-@web.middleware
-async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Any page may upload, with a session of its own or none: cookies are never allowed."""
-    answer = await handler(request)
-    if request.path.startswith("/files") and not answer.prepared:
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-        answer.headers["Access-Control-Expose-Headers"] = tus.EXPOSED
-    return answer

@@ -7,7 +7,6 @@ ignore case; answers go out as header dictionaries.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 
@@ -126,7 +125,7 @@ def metadata(header: str) -> dict[str, bytes]:
             raise MetadataInvalid(f"key {key[:40]!r}")
         try:
             fields[key] = base64.b64decode(value, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise MetadataInvalid(f"the value of {key[:40]!r} is not Base64") from error
     return fields
 
