@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSED_OVER = {"node_modules", "dist", "models", "build", "data", "__pycache__"}
-CODE = {".py", ".ts", ".css", ".mjs", ".sh", ".sql"}
+CODE = {".py", ".ts", ".css", ".mjs", ".js", ".sh", ".sql", ".yaml"}
 UNSAYING = {"util", "utils", "common", "helper", "helpers", "manager", "misc"}
 SQL = re.compile(r"(?is)\b(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from)\s")
 
