@@ -79,7 +79,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         eraser = Eraser(database, sources, editions)
         removal = Removal(database, worker, eraser, files)
         stack.push_async_callback(removal.finish)
-        queue = Queue(SqliteConnector(database), worker.process, worker.rescue, sum(places))
+        queue = Queue(SqliteConnector(database), worker, sum(places))
         dispatcher = Dispatcher(
             database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
         )
@@ -99,6 +99,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             on_bytes=on_bytes,
         )
         shelf = Shelf(database)
+        urls = Urls(settings.trusted_proxies)
         rooms = (
             Uploads(
                 database,
@@ -106,7 +107,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
                 files,
                 receiver,
                 removal,
-                Urls(settings.trusted_proxies),
+                urls,
                 settings.max_upload_size,
                 dispatcher.ring,
             ),
@@ -115,7 +116,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
-        app = web.Application(middlewares=[problems, sessions])
+        app = web.Application(middlewares=[problems, sessions(urls)])
         app.on_response_prepare.append(cors)
         for room in rooms:
             app.add_routes(room.routes())

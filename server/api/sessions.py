@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
+from server.api.urls import Urls
 from server.errors import NotFound, OriginRefused, SessionInvalid
 from storage.model import Video
 
@@ -27,33 +29,38 @@ _ISSUED = web.RequestKey("issued", str)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@web.middleware
-async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
+def sessions(urls: Urls) -> Middleware:
     """Learns who is asking; gives those who are nobody yet a session with the answer."""
-    secret = request.headers.get(HEADER)
-    if secret is None:
-        secret = request.cookies.get(COOKIE)
-        if secret is not None and not _SECRET.fullmatch(secret):
-            secret = None
-        if secret is not None and request.method not in _SAFE:
-            _check_origin(request)
-    elif not _SECRET.fullmatch(secret):
-        raise SessionInvalid
-    if secret is not None:
-        request[_PRINCIPAL] = _hashed(secret)
-    answer = await handler(request)
-    issued = request.get(_ISSUED)
-    if issued is not None and not answer.prepared:
-        answer.set_cookie(
-            COOKIE,
-            issued,
-            max_age=_YEAR,
-            path="/",
-            httponly=True,
-            samesite="Lax",
-            secure=request.secure,
-        )
-    return answer
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        scheme, host = urls.origin(request)
+        secret = request.headers.get(HEADER)
+        if secret is None:
+            secret = request.cookies.get(COOKIE)
+            if secret is not None and not _SECRET.fullmatch(secret):
+                secret = None
+            if secret is not None and request.method not in _SAFE:
+                _check_origin(request, host)
+        elif not _SECRET.fullmatch(secret):
+            raise SessionInvalid
+        if secret is not None:
+            request[_PRINCIPAL] = _hashed(secret)
+        answer = await handler(request)
+        issued = request.get(_ISSUED)
+        if issued is not None and not answer.prepared:
+            answer.set_cookie(
+                COOKIE,
+                issued,
+                max_age=_YEAR,
+                path="/",
+                httponly=True,
+                samesite="Lax",
+                secure=scheme == "https",
+            )
+        return answer
+
+    return middleware
 
 
 def principal(request: web.Request) -> str:
@@ -81,7 +88,7 @@ def _hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _check_origin(request: web.Request) -> None:
+def _check_origin(request: web.Request, our_host: str) -> None:
     """A cookie comes by itself, so a foreign page must not act with it."""
     origin = request.headers.get("Origin")
     if origin is None:
@@ -90,5 +97,5 @@ def _check_origin(request: web.Request) -> None:
         host = urlsplit(origin).netloc
     except ValueError:
         host = ""
-    if host != request.host:
+    if host != our_host:
         raise OriginRefused(origin[:200])

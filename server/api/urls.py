@@ -13,13 +13,18 @@ class Urls:
 
     def absolute(self, request: web.Request, path: str) -> str:
         """`path` as the client can reach it."""
+        scheme, host = self.origin(request)
+        return f"{scheme}://{host}{path}"
+
+    def origin(self, request: web.Request) -> tuple[str, str]:
+        """Scheme and host that the client sees."""
         scheme, host = request.scheme, request.host
         if request.remote in self._trusted:
             scheme = _first(request.headers.get("X-Forwarded-Proto")) or scheme
             host = _first(request.headers.get("X-Forwarded-Host")) or host
         if scheme not in ("http", "https"):
             scheme = request.scheme
-        return f"{scheme}://{host}{path}"
+        return scheme, host
 
 
 def _first(header: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -104,3 +105,17 @@ def test_an_upload_that_is_whole_when_it_is_ended_keeps_its_video(shared_server:
         until(came)
         assert requests.delete(url, headers=TUS, timeout=60).status_code == 204
     assert shared_server.video(video)["id"] == video
+
+
+def test_behind_a_proxy_our_own_page_may_act(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", trusted_proxies="127.0.0.1").start()
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "video.example"}
+    try:
+        page = requests.get(server.url, headers=forwarded, timeout=60)
+        assert "secure" in page.headers["Set-Cookie"].lower()
+        asked = {**COOKIE, **forwarded, "Origin": "https://video.example"}
+        assert ask(server, "DELETE", f"/api/videos/{ONE}", asked) == (404, "not_found")
+        asked = {**COOKIE, **forwarded, "Origin": server.url.rstrip("/")}
+        assert ask(server, "DELETE", f"/api/videos/{ONE}", asked) == (403, "origin_refused")
+    finally:
+        server.end()
