@@ -45,7 +45,7 @@ def _advance(database: Database, sources: Sources, upload: Upload) -> bool:
     received = sources.recovered(upload)
     if received <= upload.mark:
         return False
-    sources.sync(upload.source_id)
+    sources.sync(upload)
 
     def record(tx: Transaction) -> None:
         upload_rows.advance(tx, upload.id, received, sources.boot, now())

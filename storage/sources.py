@@ -51,13 +51,14 @@ class Writer:
             while done < total:
                 done += self._some(buffers, done)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull from error
-            raise
+            raise _translated(error) from error
         finally:
             if done:
                 self.received += done
-                os.pwrite(self._mark, self.received.to_bytes(8, "little"), 0)
+                self._note()
+
+    def _note(self) -> None:
+        os.pwrite(self._mark, _number(self.received), 0)
 
     def _some(self, buffers: list[bytes], done: int) -> int:
         """One gathered write from byte `done` of `buffers` on; how much of it went in."""
@@ -72,9 +73,18 @@ class Writer:
         return os.pwritev(self.descriptor, rest[:_VECTOR], position)
 
     def sync(self) -> int:
-        """Makes what was received before the call survive a power cut; returns that number."""
+        """Makes what was received before the call survive a power cut; returns that number.
+
+        If that fails nobody knows what the disk has, and a second try would tell nothing: then
+        only what was synced before counts as received.
+        """
         received = self.received
-        os.fdatasync(self.descriptor)
+        try:
+            os.fdatasync(self.descriptor)
+        except OSError as error:
+            self.received = self.synced
+            self._note()
+            raise _translated(error) from error
         self.synced = max(self.synced, received)
         return received
 
@@ -113,7 +123,7 @@ class Sources:
         path = self._directory.mark(upload.id)
         path.parent.mkdir(exist_ok=True)
         mark = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.pwrite(mark, received.to_bytes(8, "little"), 0)
+        os.pwrite(mark, _number(received), 0)
         return Writer(source, mark, upload.start, received)
 
     def recovered(self, upload: Upload) -> int:
@@ -127,11 +137,14 @@ class Sources:
         received = int.from_bytes(data, "little") if len(data) == 8 else 0
         return min(max(received, upload.mark), upload.length)
 
-    def sync(self, source_id: str) -> None:
-        """Makes a source's bytes survive a power cut."""
-        descriptor = self.open_reader(source_id)
+    def sync(self, upload: Upload) -> None:
+        """Makes an upload's bytes survive a power cut; if it fails, only its mark counts."""
+        descriptor = self.open_reader(upload.source_id)
         try:
             os.fdatasync(descriptor)
+        except OSError as error:
+            self._directory.mark(upload.id).write_bytes(_number(upload.mark))
+            raise _translated(error) from error
         finally:
             os.close(descriptor)
 
@@ -164,8 +177,9 @@ class Sources:
         """`upload` has `received` bytes now: tell those who listen to its source."""
         before = self.received(upload)
         self._received[upload.id] = received
-        for listener in list(self._listeners.get(upload.source_id, ())):
-            listener(upload.start + before, upload.start + received)
+        if received > before:
+            for listener in list(self._listeners.get(upload.source_id, ())):
+                listener(upload.start + before, upload.start + received)
 
     def listen(self, source_id: str, listener: Listener) -> Callable[[], None]:
         """Calls `listener(start, end)` for what arrives from now on; returns how to stop it."""
@@ -179,3 +193,12 @@ class Sources:
                 self._listeners.pop(source_id, None)
 
         return stop
+
+
+def _number(received: int) -> bytes:
+    """What stands in a mark file."""
+    return received.to_bytes(8, "little")
+
+
+def _translated(error: OSError) -> Exception:
+    return DiskFull() if error.errno in (errno.ENOSPC, errno.EDQUOT) else error

@@ -181,6 +181,7 @@ class Receiver:
                     await marking
                 offset = await self._mark(upload, writer)
             finally:
+                self._tell(upload, holder, writer)
                 await loop.run_in_executor(self._executor, writer.close)
         return offset
 
@@ -207,7 +208,11 @@ class Receiver:
         received = self._sources.received(upload)
         if received > upload.mark:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._executor, self._sources.sync, upload.source_id)
+            try:
+                await loop.run_in_executor(self._executor, self._sources.sync, upload)
+            except (DiskFull, OSError):
+                self._sources.announce(upload, upload.mark)
+                raise
             await self._record(upload, received)
         return received
 

@@ -154,3 +154,22 @@ def test_a_full_disk_keeps_what_went_in(directory: DataDirectory) -> None:
     assert writer.received == 10
     assert sources.recovered(one) == 10
     writer.close()
+
+
+def test_what_could_not_be_synced_counts_no_more(directory: DataDirectory) -> None:
+    """A sync tells of an error once: the next one would succeed, and nothing would be there."""
+    sources = Sources(directory)
+    one = upload(sources, 100)
+    writer = sources.open_writer(one, 0)
+    writer.write([b"0123456789"])
+    assert writer.sync() == 10
+    writer.write([b"0123456789"])
+    ours, theirs = os.pipe()
+    os.dup2(theirs, writer.descriptor)  # a pipe cannot be synced
+    with pytest.raises(OSError, match="Invalid"):
+        writer.sync()
+    assert writer.received == 10
+    assert sources.recovered(one) == 10
+    writer.close()
+    for end in (ours, theirs):
+        os.close(end)
