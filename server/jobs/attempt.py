@@ -124,8 +124,11 @@ class Attempt:
     def run(self) -> Ended:
         """Raises `Stopped`, `EditionChanged`, or one of `server.errors`' job errors."""
         source = self._open_source()
-        process = self._processes.start(self._start, source)
-        os.close(source)
+        try:
+            process = self._processes.start(self._start, source)
+        finally:
+            os.close(source)
+        process.link.on_silence = lambda: self._look_up(process)
         try:
             return self._follow(process)
         except EOFError:
@@ -139,8 +142,11 @@ class Attempt:
 
     def _follow(self, process: MediaProcess) -> Ended:
         link = process.link
+        ready = select.poll()
+        ready.register(link.descriptor, select.POLLIN)
+        ready.register(self._feed.descriptor, select.POLLIN)
         while True:
-            readable, _, _ = select.select([self._feed.descriptor, link.descriptor], [], [], _TICK)
+            readable = {descriptor for descriptor, _ in ready.poll(_TICK * 1000)}
             if link.descriptor in readable:
                 try:
                     received = link.receive()
@@ -155,9 +161,12 @@ class Attempt:
                     self._write_progress()
                     return Ended(message.early, message.notices)
                 self._handle(message, size, process)
-            if self._feed.descriptor in readable:
-                self._pass_on(process)
-            self._check_clock()
+            self._look_up(process)
+
+    def _look_up(self, process: MediaProcess) -> None:
+        """What is due whether or not the media process says anything."""
+        self._pass_on(process)
+        self._check_clock()
 
     def _pass_on(self, process: MediaProcess) -> None:
         news = self._feed.take()
@@ -191,7 +200,7 @@ class Attempt:
         """Why the media process is gone."""
         exited = process.exited.result(timeout=30)
         detail = f"exit status {exited.status}, peak {exited.peak_rss // 1024} MiB"
-        return Crashed(detail, killed=exited.status == -signal.SIGKILL)
+        return Crashed(detail, outside=exited.status == -signal.SIGKILL)
 
     # --- what it says ------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import logging
 import os
 import socket
 import struct
@@ -20,11 +21,16 @@ from pathlib import Path
 import msgspec
 
 from server.pipeline import forkserver
+from server.pipeline.confinement import guards
 from server.pipeline.forkserver import Exited, Fork, Forked, Kill, Reply
 from server.pipeline.messages import Link, Start, Up, encode_fraction
 
+_log = logging.getLogger(__name__)
+
 _SEND_TIMEOUT = 10
 """Seconds after which a media process that does not read is given up."""
+_SILENCE = 1
+"""Seconds that a read waits in the middle of a message before the clock is looked at."""
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -65,6 +71,9 @@ class MediaProcesses:
 
     def warm(self) -> None:
         """Starts the fork server, so that the first job need not wait for it."""
+        for guard, state in guards().items():
+            if state != "yes":
+                _log.warning("media processes run without a guard", extra={guard: state})
         with self._lock:
             self._running()
 
@@ -72,18 +81,22 @@ class MediaProcesses:
         """A confined process that reads the source behind the descriptor `source`."""
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT, 0))
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _SILENCE, 0))
         message = msgspec.msgpack.encode(start, enc_hook=encode_fraction)
-        with self._lock:
+        descriptors = array.array("i", [theirs.fileno(), source])
+        with theirs, self._lock:
             control = self._running()
             self._keys += 1
             process = MediaProcess(self._keys, ours, control, self)
-            self._processes[self._keys] = process
-            request = msgspec.msgpack.encode(Fork(self._keys, message))
-            descriptors = array.array("i", [theirs.fileno(), source])
-            control.sendmsg(
-                [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors.tobytes())]
-            )
-        theirs.close()
+            request = msgspec.msgpack.encode(Fork(process.key, message))
+            try:
+                control.sendmsg(
+                    [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors.tobytes())]
+                )
+            except OSError:
+                ours.close()
+                raise
+            self._processes[process.key] = process
         return process
 
     def send(self, request: Kill) -> None:

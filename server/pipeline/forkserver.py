@@ -129,7 +129,13 @@ class Forkserver:
 
     def _fork(self, request: Fork, descriptors: list[int]) -> None:
         link, source = descriptors
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory, or too many processes, for now
+            os.close(link)
+            os.close(source)
+            self._send(Exited(request.key, -(error.errno or 0), 0.0, 0))
+            return
         if pid == 0:
             self._become_media_process(link, source, request.start)
         os.close(link)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -164,6 +165,8 @@ class Link:
         )
         self._encoder = msgspec.msgpack.Encoder(enc_hook=encode_fraction)
         self._sending = threading.Lock()
+        self.on_silence: Callable[[], None] = lambda: None
+        """Called when a read has waited as long as the socket lets it: it may raise."""
 
     def send(self, message: Down | Up, payload: list[Buffer] | None = None) -> None:
         """Blocks while the pipe is full: that is the back-pressure."""
@@ -210,10 +213,13 @@ class Link:
         The other side may have died with something unread: the kernel gives all that it had sent,
         and tells it as a reset then.
         """
-        try:
-            return os.readv(self.descriptor, [buffer])
-        except ConnectionResetError:
-            return 0
+        while True:
+            try:
+                return os.readv(self.descriptor, [buffer])
+            except ConnectionResetError:
+                return 0
+            except BlockingIOError:
+                self.on_silence()
 
     def _exactly(self, size: int) -> bytes | None:
         buffer = bytearray(size)

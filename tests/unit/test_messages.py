@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -117,3 +118,22 @@ def test_what_was_said_before_dying_is_heard() -> None:
         theirs.close()
         assert host.receive() == (Failed(code="hung", detail=""), 0)
         assert host.receive() is None
+
+
+def test_silence_in_the_middle_of_a_message_is_noticed() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 1000))
+        link = Link(ours.fileno(), Up)
+        theirs.send(b"\0\0")
+        heard = 0
+
+        def on_silence() -> None:
+            nonlocal heard
+            heard += 1
+            if heard == 3:
+                raise TimeoutError
+
+        link.on_silence = on_silence
+        with pytest.raises(TimeoutError):
+            link.receive()
