@@ -17,7 +17,13 @@ from procrastinate import connector, exceptions, sql
 
 from storage.crossing import Crossing
 from storage.database import Database, Row, Transaction
+from storage.errors import DiskFull
 from storage.queue import QUERIES
+
+_MAY_BE_LEFT_OUT = {"fetch_job", "update_heartbeat", "prune_stalled_workers"}
+"""Queries that are asked again soon anyway."""
+_DISK_FULL_PAUSE = 1.0
+"""Seconds until the others are asked again."""
 
 
 class SqliteConnector(connector.BaseAsyncConnector):
@@ -47,14 +53,21 @@ class SqliteConnector(connector.BaseAsyncConnector):
         self._crossing = None
 
     async def execute_query_async(self, query: str, **arguments: Any) -> None:
-        await self._database.write(lambda tx: self._answer(tx, query, arguments))
+        await self.execute_query_all_async(query, **arguments)
 
     async def execute_query_one_async(self, query: str, **arguments: Any) -> Row:
-        rows = await self._database.write(lambda tx: self._answer(tx, query, arguments))
+        rows = await self.execute_query_all_async(query, **arguments)
         return rows[0] if rows else {"id": None}
 
     async def execute_query_all_async(self, query: str, **arguments: Any) -> list[Row]:
-        return await self._database.write(lambda tx: self._answer(tx, query, arguments))
+        """The library takes an error for the end of its worker; a full disk is none."""
+        while True:
+            try:
+                return await self._database.write(lambda tx: self._answer(tx, query, arguments))
+            except DiskFull:
+                if self._names.get(query) in _MAY_BE_LEFT_OUT:
+                    return []
+            await asyncio.sleep(_DISK_FULL_PAUSE)
 
     def execute_query(self, query: str, **arguments: Any) -> None:
         self._database.submit(lambda tx: self._answer(tx, query, arguments)).result()

@@ -28,11 +28,15 @@ class Editions:
     def create(self, edition_id: str) -> None:
         """Makes an edition's folder; nothing happens if it is there."""
         path = self._directory.edition(edition_id)
-        if not path.exists():
+        if path.exists():
+            return
+        try:
             path.parent.mkdir(exist_ok=True)
             path.mkdir(exist_ok=True)
             sync_directory(path.parent)
             sync_directory(path.parent.parent)
+        except OSError as error:
+            raise _translated(error) from error
 
     def path(self, edition_id: str, name: str) -> Path:
         """Where a recorded piece lies."""
@@ -47,7 +51,10 @@ class Editions:
         `EOFError` when `read` ends early.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(self.path(edition_id, name), flags, 0o600)
+        try:
+            descriptor = os.open(self.path(edition_id, name), flags, 0o600)
+        except OSError as error:
+            raise _translated(error) from error
         try:
             buffer = memoryview(bytearray(min(size, self._buffer_size)))
             while size:
@@ -68,17 +75,19 @@ class Editions:
             for descriptor in descriptors:
                 os.fdatasync(descriptor)
             sync_directory(self._directory.edition(edition_id))
+        except OSError as error:
+            raise _translated(error) from error
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def sweep(self, edition_id: str, keep: set[str]) -> int:
-        """Removes the files that no row names (left by workers that died); how many."""
+    def sweep(self, edition_id: str, keep: set[str], epoch: int) -> int:
+        """Removes what workers of epochs before `epoch` left and no row names; how many."""
         removed = 0
         folder = self._directory.edition(edition_id)
         if folder.exists():
             for entry in os.scandir(folder):
-                if entry.name not in keep:
+                if entry.name not in keep and int(entry.name.split(".")[-2]) < epoch:
                     Path(entry.path).unlink()
                     removed += 1
         return removed
@@ -93,6 +102,8 @@ def _write_all(descriptor: int, data: memoryview) -> None:
         while data:
             data = data[os.write(descriptor, data) :]
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull from error
-        raise
+        raise _translated(error) from error
+
+
+def _translated(error: OSError) -> Exception:
+    return DiskFull() if error.errno in (errno.ENOSPC, errno.EDQUOT) else error

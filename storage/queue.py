@@ -130,7 +130,10 @@ def fetch_job(tx: Transaction, queues: Iterable[str] | None, worker_id: int) -> 
 
 
 def finish_job(tx: Transaction, job_id: int, status: str, delete_job: bool) -> Answer:
-    """Ends a job. Raises `ConnectorException` if it has ended already."""
+    """Ends a job. Raises `ConnectorException` if it has ended already.
+
+    One that was taken from its worker and deleted is none of its business any more.
+    """
     if status not in ("succeeded", "failed", "aborted"):
         raise exceptions.ConnectorException(f"not an end: {status}")
     if delete_job:
@@ -145,7 +148,7 @@ def finish_job(tx: Transaction, job_id: int, status: str, delete_job: bool) -> A
                where id = :id and status in ('todo', 'doing')""",
             {"id": job_id, "status": status},
         )
-    if not changed:
+    if not changed and tx.rows("select 1 from procrastinate_jobs where id = :id", {"id": job_id}):
         raise exceptions.ConnectorException(f"job {job_id} is neither todo nor doing")
     return [], []
 
@@ -202,8 +205,16 @@ def retry_job(
         },
     )
     if not rows:
-        raise exceptions.ConnectorException(f"job {job_id} cannot be retried")
+        if tx.rows("select 1 from procrastinate_jobs where id = :id", key):
+            raise exceptions.ConnectorException(f"job {job_id} cannot be retried")
+        return [], []
     return [], [(rows[0]["queue_name"], "job_inserted", job_id)]
+
+
+def queued_locks(tx: Transaction) -> set[str]:
+    """The locks of all jobs that wait or are being done. Ours, not the library's."""
+    rows = tx.rows("select lock from procrastinate_jobs where status in ('todo', 'doing')")
+    return {row["lock"] for row in rows}
 
 
 def select_stalled_jobs_by_heartbeat(

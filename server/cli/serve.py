@@ -43,4 +43,4 @@ def serve(host: str | None, port: int | None, data_dir: str | None, config: Path
     except StoreInUse as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"cannot listen: {error}") from error
+        raise click.ClickException(f"cannot start: {error}") from error

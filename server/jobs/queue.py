@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 
 import procrastinate
 from procrastinate import jobs as procrastinate_jobs
 from procrastinate.connector import BaseConnector
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
-from server.jobs.worker import Again
+from server.jobs.taking import lock_of
+from server.jobs.worker import Again, Worker
 from storage.database import Transaction
 from storage.model import Job
 
@@ -30,10 +30,6 @@ _POLL = 1.0
 _STALLED = 60.0
 """Seconds without a heartbeat after which a worker is taken for dead."""
 _HEARTBEAT = 10.0
-
-Process = Callable[[str], Awaitable[None]]
-Rescue = Callable[[str], Awaitable[bool]]
-"""Puts a job of a dead worker back among the waiting ones; False if it is not to be tried."""
 
 
 class _AsTold(BaseRetryStrategy):
@@ -50,18 +46,16 @@ class _AsTold(BaseRetryStrategy):
 class Queue:
     """The durable queue of one server."""
 
-    def __init__(
-        self, connector: BaseConnector, process: Process, rescue: Rescue, concurrency: int
-    ) -> None:
+    def __init__(self, connector: BaseConnector, worker: Worker, concurrency: int) -> None:
         self._concurrency = concurrency
-        self._rescue = rescue
+        self._worker = worker
         self._stopping = False
         self._workers: list[asyncio.Task[None]] = []
         self.app = procrastinate.App(connector=connector)
 
         @self.app.task(name=_TASK, queue=_MEDIA, retry=_AsTold())
         async def run(job_id: str) -> None:
-            await process(job_id)
+            await worker.process(job_id)
 
         @self.app.periodic(cron="* * * * *")
         @self.app.task(name="rescue", queue=_HOUSE, queueing_lock="rescue")
@@ -72,21 +66,22 @@ class Queue:
 
     def enqueue(self, tx: Transaction, job: Job) -> None:
         """Queues a job; commits with `tx`."""
-        self._task.configure(lock=f"job:{job.id}", priority=job.priority, connection=tx).defer(
+        self._task.configure(lock=lock_of(job.id), priority=job.priority, connection=tx).defer(
             job_id=job.id
         )
 
     async def rescue(self, seconds: float) -> None:
-        """Gives jobs of workers that were silent for `seconds` to others."""
+        """Takes jobs from workers that were silent for `seconds`, and queues what lost its place.
+
+        Silence is no proof: the clock may have been set, or the disk was full. What is worked on
+        here is left alone; another server's attempt is shut out by the epoch.
+        """
         manager = self.app.job_manager
         for stalled in await manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
-            job_id = stalled.task_kwargs.get("job_id")
-            ours = stalled.task_name == _TASK and isinstance(job_id, str)
-            if ours and await self._rescue(str(job_id)):
-                await manager.retry_job(stalled)
-            else:
+            if not self._worker.works_on(str(stalled.task_kwargs.get("job_id"))):
                 status = procrastinate_jobs.Status.FAILED
                 await manager.finish_job(stalled, status, delete_job=True)
+        await self._worker.rescue(self.enqueue)
 
     async def start(self) -> None:
         """Takes up what a dead server left, then works."""

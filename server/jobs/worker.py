@@ -16,21 +16,16 @@ from typing import NamedTuple
 import msgspec
 
 from server.errors import Crashed, Hung, JobError, ResumeMismatch
-from server.jobs.attempt import Attempt, EditionChanged, Ended, Stopped, resume_of
+from server.jobs.attempt import Attempt, EditionChanged, Ended, Stopped
 from server.jobs.feed import Feed
-from server.jobs.finish import finish_edition
-from server.jobs.lifecycle import Action, State, sources, target
+from server.jobs.lifecycle import Action
 from server.jobs.processes import MediaProcesses
-from server.pipeline.messages import Start
+from server.jobs.taking import ATTEMPTS, Enqueue, Taken, Taking, end_job, move
 from server.settings import MediaSettings, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import DiskFull, Fenced
-from storage.model import Edition, Job, Output, Upload, Video, new_id, now
-from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
-from storage.records import uploads as upload_rows
-from storage.records import videos as video_rows
 from storage.sources import Sources
 
 _log = logging.getLogger(__name__)
@@ -41,8 +36,8 @@ MISSES = 3
 """Attempts in a row without a new cut after which a job is given up."""
 MISSES_FROM_OUTSIDE = 12
 """The same when the file has no part in it: a full disk, a process that somebody killed."""
-ATTEMPTS = 100
-"""Attempts in all."""
+_DISK_FULL_PAUSE = 5.0
+"""Seconds until a job is given again that could not even be taken."""
 
 
 class Again(Exception):
@@ -51,18 +46,6 @@ class Again(Exception):
     def __init__(self, delay: float) -> None:
         super().__init__(delay)
         self.delay = delay
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """A job that was taken on, and all that an attempt starts from."""
-
-    job: Job
-    epoch: int
-    video: Video
-    edition: Edition
-    outputs: list[Output]
-    uploads: list[Upload]
-    start: Start
 
 
 class _Running(NamedTuple):
@@ -86,8 +69,8 @@ class Worker:
         self._database = database
         self._editions = editions
         self._sources = source_files
+        self._taking = Taking(database, editions, source_files, settings)
         self._processes = processes
-        self._settings = settings
         self._patience = patience
         self._crowded = False
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="job")
@@ -115,34 +98,30 @@ class Worker:
         self._draining = True
         for job_id in list(self._running):
             await self.end(job_id, "drain")
-        self._threads.shutdown()
+        self._threads.shutdown(wait=False)  # nothing runs there any more
 
-    async def rescue(self, job_id: str) -> bool:
-        """Takes a job from a worker that died; False if it is not to be given to another."""
+    async def rescue(self, enqueue: Enqueue) -> None:
+        """Gives jobs back to the queue that lost their worker, or their place in it."""
+        rescued = await self._taking.rescue(set(self._running), enqueue)
+        if rescued:
+            _log.warning("jobs were given back to the queue", extra={"jobs": rescued})
 
-        def take(tx: Transaction) -> bool:
-            job = job_rows.get(tx, job_id)
-            if job is None or job.state not in (State.ACTIVE, State.WAITING):
-                return False
-            job_rows.raise_epoch(tx, job_id)
-            attempts = job.attempts + (job.state == State.ACTIVE)
-            job_rows.note(tx, job_id, {"attempts": attempts})
-            if attempts >= ATTEMPTS:
-                self._settle(tx, job, Crashed.code, "[]")
-                return False
-            _move(tx, job_id, Action.RETRY)
-            return True
-
-        return await self._database.write(take)
+    def works_on(self, job_id: str) -> bool:
+        """Whether an attempt at a job is under way here."""
+        return job_id in self._running
 
     async def process(self, job_id: str) -> None:
         """Does a job that the queue gave. Raises `Again` if it is to be given again."""
         if self._draining:
             raise Again(0)
+        await self.end(job_id, "taken over")  # by ourselves: the queue thought us dead
         running = self._running[job_id] = _Running(Feed(), asyncio.Event())
         try:
-            taken = await self._take(job_id)
-            if taken is not None:  # else removed, ended or parked in the meantime
+            try:
+                taken = await self._taking.take(job_id)
+            except DiskFull:
+                raise Again(_DISK_FULL_PAUSE) from None
+            if taken is not None:
                 await self._do(taken, running.feed)
         finally:
             del self._running[job_id]
@@ -151,7 +130,10 @@ class Worker:
             self._on_end()
 
     async def _do(self, taken: Taken, feed: Feed) -> None:
+        """Whatever happens, the job's row tells what became of it."""
         try:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._threads, self._taking.prepare, taken)
             ended = await self._run(taken, feed)
         except Fenced:
             return
@@ -162,72 +144,11 @@ class Worker:
             await self._stopped(taken, str(stopped))
         except (JobError, DiskFull) as error:
             await self._failed(taken, error)
-        except OSError as error:
-            await self._failed(taken, JobError(str(error)))
+        except Exception as error:
+            _log.exception("an attempt broke down", extra={"job": taken.job.id})
+            await self._failed(taken, JobError(repr(error), outside=True))
         else:
             await self._ended(taken, ended)
-
-    # --- taking ------------------------------------------------------------------------------
-
-    async def _take(self, job_id: str) -> Taken | None:
-        taken = await self._database.write(lambda tx: self._taken(tx, job_id))
-        if taken is not None:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, self._prepare, taken)
-        return taken
-
-    def _taken(self, tx: Transaction, job_id: str) -> Taken | None:
-        job = job_rows.get(tx, job_id)
-        if job is None or not _move(tx, job_id, Action.START):
-            return None
-        video = video_rows.get(tx, job.video_id)
-        if video is None:
-            return None
-        epoch = job_rows.raise_epoch(tx, job_id)
-        edition = edition_rows.get(tx, job.edition_id) if job.edition_id else None
-        if edition is None:
-            edition = self._new_edition(tx, video)
-        job_rows.note(
-            tx,
-            job_id,
-            {
-                "edition_id": edition.id,
-                "started_at": job.started_at or now(),
-                "parked_at": None,
-                "error_code": None,
-                "error_detail": None,
-            },
-        )
-        uploads = upload_rows.of_source(tx, video.source_id)
-        source = upload_rows.source(tx, video.source_id) or {}
-        cut = edition_rows.last_cut(tx, edition.id)
-        start = Start(
-            settings=msgspec.json.decode(edition.settings, type=MediaSettings),
-            ranges=list(self._sources.ranges(uploads)),
-            length=source["length"] if source.get("ended") else None,
-            promised=source.get("length"),
-            resume=resume_of(cut) if cut else None,
-            thorough=job.misses > 0,
-        )
-        outputs = edition_rows.outputs(tx, edition.id)
-        return Taken(job, epoch, video, edition, outputs, uploads, start)
-
-    def _new_edition(self, tx: Transaction, video: Video) -> Edition:
-        edition_id = new_id()
-        settings = msgspec.json.encode(self._settings).decode()
-        edition_rows.create(tx, edition_id, video.source_id, settings, now())
-        edition = edition_rows.get(tx, edition_id)
-        assert edition is not None
-        return edition
-
-    def _prepare(self, taken: Taken) -> None:
-        """The edition's folder, without what dead workers left in it."""
-        self._editions.create(taken.edition.id)
-
-        def names(tx: Transaction) -> set[str]:
-            return {piece.name for piece in edition_rows.pieces(tx, taken.edition.id)}
-
-        self._editions.sweep(taken.edition.id, self._database.submit(names).result())
 
     # --- running -----------------------------------------------------------------------------
 
@@ -281,7 +202,7 @@ class Worker:
 
         def park(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
-            _move(tx, taken.job.id, Action.PARK)
+            move(tx, taken.job.id, Action.PARK)
             parked_at = there if reason == "parked" else None
             job_rows.note(tx, taken.job.id, {"parked_at": parked_at})
 
@@ -293,7 +214,7 @@ class Worker:
         def forget(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
             job_rows.note(tx, taken.job.id, {"edition_id": None})
-            _move(tx, taken.job.id, Action.RETRY)
+            move(tx, taken.job.id, Action.RETRY)
 
         await self._database.write(forget)
 
@@ -315,12 +236,12 @@ class Worker:
                     "error_detail": error.detail,
                 },
             )
-            outside = isinstance(error, DiskFull) or error.facts.get("killed")
+            outside = isinstance(error, DiskFull) or error.facts.get("outside")
             most = MISSES_FROM_OUTSIDE if outside else MISSES
             if type(error) in RETRIED and misses < most and attempts < ATTEMPTS:
-                _move(tx, job.id, Action.RETRY)
+                move(tx, job.id, Action.RETRY)
                 return backoff(misses)
-            self._settle(tx, job, error.code, "[]")
+            end_job(tx, job, error.code, "[]")
             return None
 
         try:
@@ -341,24 +262,12 @@ class Worker:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
             job = job_rows.get(tx, taken.job.id)
             assert job is not None
-            self._settle(tx, job, ended.early, warnings)
+            end_job(tx, job, ended.early, warnings)
 
         with contextlib.suppress(Fenced):
             await self._database.write(settle)
-
-    def _settle(self, tx: Transaction, job: Job, early: str | None, warnings: str) -> None:
-        """Ends the job's edition with what is published, and the job with it."""
-        cuts = finish_edition(tx, job.edition_id) if job.edition_id else 0
-        early_end = Action.END_EARLY if cuts else Action.FAIL
-        _move(tx, job.id, early_end if early else Action.COMPLETE)
-        job_rows.note(tx, job.id, {"error_code": early, "warnings": warnings, "ended_at": now()})
 
 
 def backoff(misses: int) -> float:
     """Seconds before the next attempt: 1, 1, 1, 2, 4, ... at most 60."""
     return float(min(60, 2 ** max(0, misses - 3)))
-
-
-def _move(tx: Transaction, job_id: str, action: Action) -> bool:
-    states: tuple[State, ...] = sources(action)
-    return job_rows.move(tx, job_id, states, target(action))

@@ -51,9 +51,11 @@ def test_a_killed_media_process_is_replaced(tmp_path: Path, clips: Clips) -> Non
         assert 26 < made.tracks[0].seconds < 27
         epochs = {uri.split(".")[2] for track in made.tracks for uri in track.uris}
         assert len(epochs) > 1
+        children = server.descendants()
+        assert children
     finally:
         server.end()
-    until(lambda: not _alive(server))
+    until(lambda: _all_gone(children))
 
 
 def test_a_killed_server_goes_on_by_itself(tmp_path: Path, clips: Clips) -> None:
@@ -137,16 +139,3 @@ def _runs(pid: int) -> bool:
     except OSError:
         return False
     return stat.rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def _alive(server: Server) -> list[int]:
-    """Processes that were started for this server and still run."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(server.data).encode() in command:
-            found.append(int(folder.name))
-    return found

@@ -237,3 +237,44 @@ async def test_counting_and_cleaning(app: procrastinate.App) -> None:
         )
     await app.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
     assert await statuses(app) == []
+
+
+async def test_a_full_disk_does_not_end_the_worker(
+    app: procrastinate.App, database: Database
+) -> None:
+    """What can wait is left out, and what cannot waits until there is room."""
+    done = asyncio.Event()
+
+    @app.task(name="t")
+    async def run(name: str) -> None:
+        done.set()
+
+    def limit(tx: Transaction) -> None:
+        tx.execute("pragma max_page_count = 1")  # no more than there are
+
+    await database.write(limit)
+    deferring = asyncio.create_task(run.defer_async(name="x" * 100_000))
+    worker = asyncio.create_task(
+        app.run_worker_async(install_signal_handlers=False, fetch_job_polling_interval=0.1)
+    )
+    waited, _ = await asyncio.wait([deferring, worker], timeout=2)
+    assert not waited
+    await database.write(lambda tx: tx.execute("pragma max_page_count = 1000000"))
+    await deferring
+    await done.wait()
+    worker.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await worker
+
+
+async def test_a_job_that_was_taken_away_is_nobodys_business(app: procrastinate.App) -> None:
+    @app.task(name="t")
+    async def run() -> None:
+        """Nothing."""
+
+    job_id = await run.defer_async()
+    manager = app.job_manager
+    for _ in range(2):
+        await manager.finish_job_by_id_async(job_id, jobs.Status.FAILED, delete_job=True)
+    at = datetime.datetime.now(datetime.UTC)
+    await manager.retry_job_by_id_async(job_id, at)

@@ -145,7 +145,10 @@ def test_pieces_are_received_sealed_and_swept(store: Store) -> None:
         store.editions.receive(edition, "v.000000.1.m4s", 1, read)
     with pytest.raises(EOFError):
         store.editions.receive(edition, "v.000001.1.m4s", 10, lambda _: 0)
-    assert store.editions.sweep(edition, {"v.000000.1.m4s"}) == 1
+    mine = store.editions.receive(edition, "v.000001.2.m4s", 0, read)
+    store.editions.seal(edition, [mine])
+    assert store.editions.sweep(edition, {"v.000000.1.m4s"}, epoch=2) == 1
+    store.editions.path(edition, "v.000001.2.m4s").unlink()
     assert [p.name for p in store.directory.edition(edition).iterdir()] == ["v.000000.1.m4s"]
     store.editions.erase(edition)
     store.editions.erase(edition)

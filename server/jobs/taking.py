@@ -1,0 +1,159 @@
+"""Changes when: what an attempt at a job starts from does.
+
+Taking a job raises its epoch: whoever had it before can write nothing any more. So does giving
+back to the queue a job that nobody works on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from server.errors import Crashed
+from server.jobs.attempt import resume_of
+from server.jobs.finish import finish_edition
+from server.jobs.lifecycle import Action, State, sources, target
+from server.pipeline.messages import Start
+from server.settings import MediaSettings
+from storage import queue as queue_rows
+from storage.database import Database, Transaction
+from storage.editions import Editions
+from storage.model import Edition, Job, Output, Upload, Video, new_id, now
+from storage.records import editions as edition_rows
+from storage.records import jobs as job_rows
+from storage.records import uploads as upload_rows
+from storage.records import videos as video_rows
+from storage.sources import Sources
+
+ATTEMPTS = 100
+"""Attempts at a job in all."""
+
+Enqueue = Callable[[Transaction, Job], None]
+"""Puts a job into the queue, in the transaction that is given."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A job that was taken on, and all that an attempt starts from."""
+
+    job: Job
+    epoch: int
+    video: Video
+    edition: Edition
+    outputs: list[Output]
+    uploads: list[Upload]
+    start: Start
+
+
+class Taking:
+    """Takes jobs for a worker."""
+
+    def __init__(
+        self, database: Database, editions: Editions, source_files: Sources, settings: MediaSettings
+    ) -> None:
+        self._database = database
+        self._editions = editions
+        self._sources = source_files
+        self._settings = settings
+
+    async def take(self, job_id: str) -> Taken | None:
+        """The job, now active; None if it was removed, ended or parked in the meantime."""
+        return await self._database.write(lambda tx: self._taken(tx, job_id))
+
+    def prepare(self, taken: Taken) -> None:
+        """The edition's folder, without what dead workers left in it. Blocks."""
+        self._editions.create(taken.edition.id)
+
+        def names(tx: Transaction) -> set[str]:
+            return {piece.name for piece in edition_rows.pieces(tx, taken.edition.id)}
+
+        kept = self._database.submit(names).result()
+        self._editions.sweep(taken.edition.id, kept, taken.epoch)
+
+    async def rescue(self, running: Collection[str], enqueue: Enqueue) -> int:
+        """Gives jobs back to the queue that nobody works on and that are not in it; how many.
+
+        `running` are those that this server works on.
+        """
+        return await self._database.write(lambda tx: self._rescued(tx, running, enqueue))
+
+    def _taken(self, tx: Transaction, job_id: str) -> Taken | None:
+        job = job_rows.get(tx, job_id)
+        if job is None or not move(tx, job_id, Action.START):
+            return None
+        video = video_rows.get(tx, job.video_id)
+        if video is None:
+            return None
+        epoch = job_rows.raise_epoch(tx, job_id)
+        edition = edition_rows.get(tx, job.edition_id) if job.edition_id else None
+        if edition is None:
+            edition = self._new_edition(tx, video)
+        job_rows.note(
+            tx,
+            job_id,
+            {
+                "edition_id": edition.id,
+                "started_at": job.started_at or now(),
+                "parked_at": None,
+                "error_code": None,
+                "error_detail": None,
+            },
+        )
+        uploads = upload_rows.of_source(tx, video.source_id)
+        source = upload_rows.source(tx, video.source_id) or {}
+        cut = edition_rows.last_cut(tx, edition.id)
+        start = Start(
+            settings=msgspec.json.decode(edition.settings, type=MediaSettings),
+            ranges=list(self._sources.ranges(uploads)),
+            length=source["length"] if source.get("ended") else None,
+            promised=source.get("length"),
+            resume=resume_of(cut) if cut else None,
+            thorough=job.misses > 0,
+        )
+        outputs = edition_rows.outputs(tx, edition.id)
+        return Taken(job, epoch, video, edition, outputs, uploads, start)
+
+    def _new_edition(self, tx: Transaction, video: Video) -> Edition:
+        edition_id = new_id()
+        settings = msgspec.json.encode(self._settings).decode()
+        edition_rows.create(tx, edition_id, video.source_id, settings, now())
+        edition = edition_rows.get(tx, edition_id)
+        assert edition is not None
+        return edition
+
+    def _rescued(self, tx: Transaction, running: Collection[str], enqueue: Enqueue) -> int:
+        queued = queue_rows.queued_locks(tx)
+        rescued = 0
+        for job in job_rows.in_states(tx, (State.WAITING, State.ACTIVE)):
+            if job.id in running or lock_of(job.id) in queued:
+                continue
+            job_rows.raise_epoch(tx, job.id)
+            attempts = job.attempts + (job.state == State.ACTIVE)
+            job_rows.note(tx, job.id, {"attempts": attempts})
+            if attempts >= ATTEMPTS:
+                move(tx, job.id, Action.START)
+                end_job(tx, job, Crashed.code, "[]")
+                continue
+            move(tx, job.id, Action.RETRY)
+            enqueue(tx, job)
+            rescued += 1
+        return rescued
+
+
+def lock_of(job_id: str) -> str:
+    """The queue's lock: a job is done by one worker at a time."""
+    return f"job:{job_id}"
+
+
+def end_job(tx: Transaction, job: Job, early: str | None, warnings: str) -> None:
+    """Ends a job's edition with what is published, and the job with it."""
+    cuts = finish_edition(tx, job.edition_id) if job.edition_id else 0
+    early_end = Action.END_EARLY if cuts else Action.FAIL
+    move(tx, job.id, early_end if early else Action.COMPLETE)
+    job_rows.note(tx, job.id, {"error_code": early, "warnings": warnings, "ended_at": now()})
+
+
+def move(tx: Transaction, job_id: str, action: Action) -> bool:
+    """Moves a job as the table of its life allows; False if it does not."""
+    states: tuple[State, ...] = sources(action)
+    return job_rows.move(tx, job_id, states, target(action))
