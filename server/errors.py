@@ -17,12 +17,6 @@ class NotFound(ReelraceError):
     code = "not_found"
 
 
-class Gone(ReelraceError):
-    """This was here and has been removed."""
-
-    code = "gone"
-
-
 class BadRequest(ReelraceError):
     """The request cannot be understood."""
 
@@ -130,7 +124,6 @@ class FilenameInvalid(ReelraceError):
 
 STATUS: dict[type[ReelraceError], int] = {
     NotFound: 404,
-    Gone: 410,
     BadRequest: 400,
     SessionInvalid: 400,
     OriginRefused: 403,

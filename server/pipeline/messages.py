@@ -1,7 +1,7 @@
 """Changes when: what host and media process tell each other does.
 
 One socketpair. A message is two lengths (32 bits each, big endian), a msgpack header, and for a
-piece its bytes. Down: `available`, `end`, `stop`. Up: `facts`, `piece`, `cut`, `progress`,
+piece its bytes. Down: `available`, `end`. Up: `facts`, `piece`, `cut`, `progress`,
 `done`, `failed`.
 """
 
@@ -71,10 +71,6 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     """The source has `length` bytes, all there."""
 
     length: int
-
-
-class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """Leave, now."""
 
 
 # --- up ------------------------------------------------------------------------------------
@@ -148,7 +144,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     detail: str
 
 
-Down = Available | End | Stop
+Down = Available | End
 Up = Facts | PieceHeader | CutEnd | Progress | Done | Failed
 
 

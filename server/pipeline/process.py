@@ -1,7 +1,7 @@
 """Changes when: how a media process lives and dies does.
 
 It has one read-only descriptor and one end of a socketpair. One thread listens (bytes that
-arrived, the end, stop) and gives a sign of life twice a second; the others work. It ends when
+arrived, the end) and gives a sign of life twice a second; the others work. It ends when
 the other end of the socketpair does.
 """
 
@@ -20,7 +20,7 @@ import msgspec
 
 from server.errors import JobError, Limits
 from server.pipeline.confinement import confine
-from server.pipeline.messages import Available, Down, End, Failed, Link, Start, decode_fraction
+from server.pipeline.messages import Available, Down, Failed, Link, Start, decode_fraction
 from server.pipeline.runner import Runner
 from storage.errors import ReelraceError
 from storage.growing import GrowingFile
@@ -83,9 +83,7 @@ def _listen(link: Link, file: GrowingFile, runner: Runner) -> None:
             message, _ = received
             if isinstance(message, Available):
                 file.arrived(message.start, message.end)
-            elif isinstance(message, End):
-                file.finish(message.length)
             else:
-                os._exit(0)
+                file.finish(message.length)
     except BaseException:
         os._exit(1)

@@ -22,10 +22,6 @@ class UploadState(msgspec.Struct, frozen=True):
     offset: int
     length: int
 
-    @property
-    def complete(self) -> bool:
-        return self.offset == self.length
-
 
 def judge_length(length: int, max_size: int) -> None:
     """May an upload of `length` bytes be made? Raises `TooLarge`."""
