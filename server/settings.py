@@ -49,7 +49,7 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bits per second of stereo sound."""
     max_pixels: Positive = 4096 * 4096
     """Larger pictures are refused."""
-    memory: Annotated[int, msgspec.Meta(ge=1 << 28)] = 1 << 30
+    memory: Annotated[int, msgspec.Meta(ge=1 << 25)] = 1 << 30
     """Bytes of data that one media process may have."""
     decoder_threads: Positive = 2
     """Threads that decode."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from server.errors import Limits
 from server.pipeline import forkserver
 from server.pipeline.confinement import guards
 from server.pipeline.forkserver import Exited, Fork, Forked, Kill, Reply
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 _SEND_TIMEOUT = 10
 """Seconds after which a media process that does not read is given up."""
+_START_LIMIT = forkserver.MESSAGE // 2
+"""Bytes; with more the fork server would get a part of it."""
 _SILENCE = 1
 """Seconds that a read waits in the middle of a message before the clock is looked at."""
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -78,11 +81,16 @@ class MediaProcesses:
             self._running()
 
     def start(self, start: Start, source: int) -> MediaProcess:
-        """A confined process that reads the source behind the descriptor `source`."""
+        """A confined process that reads the source behind the descriptor `source`.
+
+        Raises `Limits`, and `OSError` when there is no room for another process.
+        """
+        message = msgspec.msgpack.encode(start, enc_hook=encode_fraction)
+        if len(message) > _START_LIMIT:
+            raise Limits("what it would have to start from is too long")
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT, 0))
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _SILENCE, 0))
-        message = msgspec.msgpack.encode(start, enc_hook=encode_fraction)
         descriptors = array.array("i", [theirs.fileno(), source])
         with theirs, self._lock:
             control = self._running()

@@ -11,6 +11,7 @@ does, and its children die with it.
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import importlib
 import os
@@ -20,6 +21,7 @@ import selectors
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -109,7 +111,8 @@ class Forkserver:
         while True:
             for key, _ in selector.select():
                 if key.fileobj is self._bell:
-                    self._bell.recv(4096)
+                    with contextlib.suppress(BlockingIOError):
+                        self._bell.recv(4096)
                     self._reap()
                 elif not self._request():
                     return
@@ -120,15 +123,15 @@ class Forkserver:
             return False
         request = msgspec.msgpack.decode(data, type=Request)
         if isinstance(request, Fork):
-            self._fork(request, descriptors)
+            link, source = descriptors
+            self._fork(request, link, source)
         else:
             for pid, key in self._children.items():
                 if key == request.key:
                     os.kill(pid, signal.SIGKILL)
         return True
 
-    def _fork(self, request: Fork, descriptors: list[int]) -> None:
-        link, source = descriptors
+    def _fork(self, request: Fork, link: int, source: int) -> None:
         try:
             pid = os.fork()
         except OSError as error:  # no memory, or too many processes, for now
@@ -148,8 +151,8 @@ class Forkserver:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-            for end in (self._control, self._bell, self._bell_end):
-                end.close()
+            _keep_only(link, source)
+            Path("/proc/self/oom_score_adj").write_text("1000")  # rather it than the server
             sys.modules["server.pipeline.process"].serve(link, source, start)
         finally:
             os._exit(70)
@@ -171,6 +174,17 @@ class Forkserver:
             self._control.send(msgspec.msgpack.encode(reply))
         except OSError:
             os._exit(0)
+
+
+def _keep_only(link: int, source: int) -> None:
+    """Closes all other descriptors; the server's output is not a media process's either."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    low, high = sorted((link, source))
+    os.closerange(3, low)
+    os.closerange(low + 1, high)
+    os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:

@@ -15,8 +15,12 @@ from server.pipeline.confinement import guards
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRELUDE = """
-import json, os, resource, socket, sys, threading
+import ctypes, fcntl, json, mmap, os, resource, select, socket, sys, threading
 from fractions import Fraction
+def call(name, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
 from server.pipeline import forkserver
 forkserver.preload()
 from server.pipeline.confinement import confine
@@ -37,6 +41,18 @@ ATTEMPTS = {
     "a memory file": "os.write(os.memfd_create('x'), b'x' * 10)",
     "grow a descriptor": "os.write({descriptor}, b'x')",
     "too much memory": "bytearray(400 << 20)",
+    "memory that is shared": "mmap.mmap(-1, 4096)",
+    "memory that outlives it": "call('shmget', 0, 4096, 0o1600)",
+    "watch a folder": "call('inotify_init1', 0)",
+    "cut a file off": "os.truncate('{scratch}/file', 0)",
+    "cut its descriptor off": "os.ftruncate({descriptor}, 0)",
+    "an attribute": "os.setxattr('{scratch}/file', 'user.x', b'x')",
+    "have signals sent": "fcntl.fcntl({descriptor}, fcntl.F_SETOWN, os.getppid())",
+    "outlive the server": "call('prctl', 1, 0, 0, 0, 0)",
+    "raise its own limits": "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))",
+    "wait for many": "select.epoll()",
+    "a pipe": "os.pipe()",
+    "another name for the machine": "call('sethostname', b'x', 1)",
 }
 
 
@@ -74,7 +90,7 @@ def test_everything_is_refused(tmp_path: Path) -> None:
             try:
                 eval(code)
                 results[name] = "allowed"
-            except (OSError, MemoryError) as error:
+            except (OSError, MemoryError, ValueError) as error:
                 results[name] = type(error).__name__
         os.write(1, json.dumps([lacking, results]).encode())
         """,
