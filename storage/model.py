@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,24 @@ def new_id() -> str:
 def now() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The bytes of one video. What is there of an ended one does not depend on its uploads."""
+
+    id: str
+    length: int | None
+    """None until it is known."""
+    ended: bool
+    """Every byte is there."""
+
+
+class Part(NamedTuple):
+    """As much of an upload as tells which bytes of its source are there."""
+
+    id: str
+    start: int
+    mark: int
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -75,8 +94,11 @@ class Output(msgspec.Struct, frozen=True):
     average: int
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """An output's part of one cut. `keyframes`: (offset, size, ticks from the piece's start)."""
+class Piece(msgspec.Struct, frozen=True, gc=False):
+    """An output's part of one cut. `keyframes`: (offset, size, ticks from the piece's start).
+
+    A long video has tens of thousands, and none is part of a cycle: they are not collected.
+    """
 
     number: int
     output: str
@@ -95,6 +117,17 @@ class Cut(msgspec.Struct, frozen=True):
     start: int
     duration: int
     resume: str
+
+
+class Candidate(NamedTuple):
+    """What decides whether a job can be queued."""
+
+    job_id: str
+    owner: str
+    state: str
+    parked_at: int | None
+    source: Source
+    parts: list[Part]
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Changes when: what is put right before a server begins does.
 
-After a fall: offsets are what really is there, files that no row names are gone, erasing that
-was interrupted is finished.
+After a fall: offsets are what really is there, files that no row names are gone, and the marks
+of uploads that are whole; erasing that was interrupted is finished.
 """
 
 from __future__ import annotations
@@ -37,7 +37,16 @@ def recover(
         if path.name not in edition_ids:
             editions.erase(path.name)
             orphans += 1
-    return {"videos_erased": erased, "uploads_advanced": advanced, "orphans_removed": orphans}
+    waiting = {upload.id for upload in database.submit(upload_rows.unfinished).result()}
+    marks = [path for path in _filed(directory.root / "marks") if path.name not in waiting]
+    for path in marks:
+        path.unlink(missing_ok=True)
+    return {
+        "videos_erased": erased,
+        "uploads_advanced": advanced,
+        "orphans_removed": orphans,
+        "marks_removed": len(marks),
+    }
 
 
 def _advance(database: Database, sources: Sources, upload: Upload) -> bool:

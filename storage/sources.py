@@ -16,16 +16,19 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from storage.errors import DiskFull
-from storage.model import Upload
+from storage.model import Part, Source, Upload
 from storage.paths import DataDirectory, sync_directory
 from storage.ranges import Ranges
 
 Listener = Callable[[int, int], None]
 _VECTOR = 1024  # IOV_MAX on Linux
+_REMEMBERED = 1 << 12
+"""Uploads whose received bytes are known beyond their rows; of all others the row tells."""
 
 
 def boot_id() -> str:
@@ -103,7 +106,9 @@ class Sources:
     def __init__(self, directory: DataDirectory) -> None:
         self._directory = directory
         self._listeners: dict[str, list[Listener]] = {}
-        self._received: dict[str, int] = {}
+        self._received: OrderedDict[str, int] = OrderedDict()
+        """The last ones that were announced: whoever read an upload's row may have read it just
+        before its last bytes were recorded, so an entry is not gone as soon as that is done."""
         self.boot = boot_id()
 
     # --- files (blocking) ------------------------------------------------------------------
@@ -161,22 +166,30 @@ class Sources:
 
     def erase_mark(self, upload_id: str) -> None:
         self._directory.mark(upload_id).unlink(missing_ok=True)
-        self._received.pop(upload_id, None)
 
     # --- what has arrived (event loop) -----------------------------------------------------
 
-    def received(self, upload: Upload) -> int:
+    def received(self, upload: Upload | Part) -> int:
         """Bytes of `upload` that readers may have."""
         return max(upload.mark, self._received.get(upload.id, 0))
 
-    def ranges(self, uploads: Iterable[Upload]) -> Ranges:
+    def ranges(self, uploads: Iterable[Upload | Part]) -> Ranges:
         """What is there of the source that `uploads` write into."""
         return Ranges((u.start, u.start + self.received(u)) for u in uploads)
+
+    def ranges_of(self, source: Source, uploads: Iterable[Upload | Part]) -> Ranges:
+        """What is there of a source: all of one that has ended, though its uploads be gone."""
+        if source.ended:
+            return Ranges([(0, source.length or 0)])
+        return self.ranges(uploads)
 
     def announce(self, upload: Upload, received: int) -> None:
         """`upload` has `received` bytes now: tell those who listen to its source."""
         before = self.received(upload)
         self._received[upload.id] = received
+        self._received.move_to_end(upload.id)
+        if len(self._received) > _REMEMBERED:
+            self._received.popitem(last=False)
         if received > before:
             for listener in list(self._listeners.get(upload.source_id, ())):
                 listener(upload.start + before, upload.start + received)

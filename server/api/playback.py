@@ -20,6 +20,8 @@ from storage.model import Video, now
 _PIECE = re.compile(r"([a-z][a-z0-9]{0,15})\.([0-9]{6,9})\.[0-9]{1,9}\.m4s")
 _PLAYLIST = re.compile(r"([a-z][a-z0-9]{0,15}(?:\.keyframes)?)\.m3u8")
 _INIT = re.compile(r"([a-z][a-z0-9]{0,15})\.init\.mp4")
+_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+"""In a list, whether weak or not: they are compared weakly (RFC 9110, sections 8.8.3, 13.1.2)."""
 _FOREVER = "private, max-age=31536000, immutable"
 _COMMON = {
     "Content-Security-Policy": "default-src 'none'",
@@ -50,7 +52,7 @@ class Playback:
     async def index(self, request: web.Request) -> web.Response:
         """The multivariant playlist: stable, pointing to the current edition."""
         _, presentation = await self._granted(request)
-        rendered = presentation.playlist("index")
+        rendered = await presentation.playlist("index")
         assert rendered is not None
         return _text(request, rendered)
 
@@ -61,7 +63,7 @@ class Playback:
             raise NotFound
         name = request.match_info["name"]
         if match := _PLAYLIST.fullmatch(name):
-            rendered = presentation.playlist(match[1]) if match[1] != "index" else None
+            rendered = await presentation.playlist(match[1]) if match[1] != "index" else None
             if rendered is None:
                 raise NotFound
             return _text(request, rendered)
@@ -114,15 +116,17 @@ class Playback:
 
 
 def _text(request: web.Request, rendered: Rendered) -> web.Response:
+    gzipped = accepts_gzip(request)
+    content = rendered.gzipped if gzipped else rendered.plain
     headers = _COMMON | {
         "Content-Type": hls.CONTENT_TYPE,
-        "ETag": rendered.etag,
+        "ETag": content.etag,
         "Vary": "Accept-Encoding",
         "Cache-Control": "private, max-age=1" if rendered.growing else "private, max-age=60",
     }
-    if request.headers.get("If-None-Match") == rendered.etag:
+    known = ", ".join(request.headers.getall("If-None-Match", ()))
+    if known.strip() == "*" or content.etag in _ETAG.findall(known):
         return web.Response(status=304, headers=headers)
-    if accepts_gzip(request):
+    if gzipped:
         headers["Content-Encoding"] = "gzip"
-        return web.Response(body=rendered.gzipped, headers=headers)
-    return web.Response(body=rendered.text, headers=headers)
+    return web.Response(body=content.data, headers=headers)

@@ -1,11 +1,17 @@
 """Changes when: how playlists are kept in memory does.
 
 An edition's playlists are rendered once a revision, from its rows; cuts that are known are not
-read again. What is handed out is ready to send: text, gzipped text, and an ETag.
+read again. What is handed out is ready to send: text, gzipped text, and an ETag of each.
+
+A long video has tens of thousands of pieces, so nothing here is done in the event loop that
+grows with it: rows are taken in on the database's thread, some cuts at a time, and texts are
+rendered on a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import gzip
 import hashlib
 import time
@@ -26,21 +32,32 @@ _FRESH = 0.2
 """Seconds for which a look at the rows holds."""
 _EDITIONS = 256
 """Editions kept in memory."""
+_CUTS = 32
+"""Cuts that are read at once: others who want to read wait no longer than for these."""
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Bytes as they go out; the ETag is of exactly these."""
+
+    data: bytes
+    etag: str
 
 
 class Rendered(msgspec.Struct, frozen=True):
     """A playlist as it goes out."""
 
-    text: bytes
-    gzipped: bytes
-    etag: str
+    plain: Content
+    gzipped: Content
     growing: bool
 
 
 def _rendered(text: str, *, growing: bool) -> Rendered:
     data = text.encode()
-    etag = hashlib.sha256(data).hexdigest()[:16]
-    return Rendered(data, gzip.compress(data, 6, mtime=0), f'"{etag}"', growing)
+    return Rendered(_content(data), _content(gzip.compress(data, 6, mtime=0)), growing)
+
+
+def _content(data: bytes) -> Content:
+    return Content(data, f'"{hashlib.sha256(data).hexdigest()[:16]}"')
 
 
 class _Track:
@@ -52,10 +69,18 @@ class _Track:
         uri = f"{output.name}.init.mp4"
         self.playlist = hls.MediaPlaylist(uri, target)
         self.keyframes = hls.MediaPlaylist(uri, target, keyframes_only=True)
-        self.sizes: list[tuple[Fraction, int]] = []
+        self.keyframe_rates = hls.BitRates(target, self.facts.timescale)
         self.frames = 0
         self.ticks = 0
         self._pending: tuple[str, int, int, int] | None = None
+
+    def copy(self) -> _Track:
+        """The same as far as it goes; it goes on by itself."""
+        other = copy.copy(self)
+        other.playlist = self.playlist.copy()
+        other.keyframes = self.keyframes.copy()
+        other.keyframe_rates = copy.deepcopy(self.keyframe_rates)
+        return other
 
     def add(self, piece: Piece) -> None:
         timescale = self.facts.timescale
@@ -75,64 +100,85 @@ class _Track:
             name, offset, size, start = self._pending
             duration = Fraction(tick - start, self.facts.timescale)
             self.keyframes.add(name, duration, (offset, size))
-            self.sizes.append((duration, size))
+            self.keyframe_rates.add(tick - start, size)
             self._pending = None
 
 
 class Presentation:
-    """One edition in memory."""
+    """One revision of an edition. Once it is whole it never changes."""
 
-    def __init__(self, edition: Edition, outputs: list[Output]) -> None:
-        settings = msgspec.json.decode(edition.settings, type=MediaSettings)
+    def __init__(
+        self, edition: Edition, outputs: list[Output], before: Presentation | None = None
+    ) -> None:
+        """`before` is an earlier revision: what that has taken in is not read again."""
         self.edition_id = edition.id
-        self.target = settings.cut_seconds
-        self.tracks = {output.name: _Track(output, self.target) for output in outputs}
-        self.cuts = 0
-        self.ended = False
-        self.facts = msgspec.json.decode(edition.facts or "{}")
-        self._texts: dict[str, Rendered] = {}
+        self.ended = edition.ended
+        self.cuts: int = before.cuts if before else 0
+        target = msgspec.json.decode(edition.settings, type=MediaSettings).cut_seconds
+        self.tracks: dict[str, _Track] = {
+            output.name: before.tracks[output.name].copy() if before else _Track(output, target)
+            for output in outputs
+        }
+        self._published = edition.cuts
+        self._facts = msgspec.json.decode(edition.facts or "{}")
+        self._outputs = outputs
+        self._texts: dict[str, asyncio.Task[Rendered]] = {}
+        if self.whole:
+            self._finish()
 
-    def update(self, edition: Edition, outputs: list[Output], pieces: list[Piece]) -> None:
-        """Takes in the cuts that are new."""
-        for piece in pieces:
+    @property
+    def whole(self) -> bool:
+        """Whether all cuts of the revision have been taken in."""
+        return self.cuts == self._published
+
+    def take(self, tx: Transaction) -> None:
+        """Takes in the next cuts."""
+        until = min(self.cuts + _CUTS, self._published)
+        for piece in edition_rows.pieces(tx, self.edition_id, self.cuts, until):
             self.tracks[piece.output].add(piece)
-        self.cuts = edition.cuts
-        if edition.ended and not self.ended:
+        self.cuts = until
+        if self.whole:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.ended:
             for track in self.tracks.values():
                 track.finish()
-        self.ended = edition.ended
-        self._outputs = outputs
-        self._texts.clear()
 
-    def playlist(self, name: str) -> Rendered | None:
+    async def playlist(self, name: str) -> Rendered | None:
         """`index`, `<output>` or `<output>.keyframes`; None if there is no such playlist."""
+        if not self._has(name):
+            return None
         if name not in self._texts:
-            text = self._text(name)
-            if text is None:
-                return None
-            self._texts[name] = _rendered(text, growing=not self.ended)
-        return self._texts[name]
+            rendering = asyncio.to_thread(self._render, name)
+            self._texts[name] = asyncio.create_task(rendering)
+        return await asyncio.shield(self._texts[name])
 
-    def _text(self, name: str) -> str | None:
-        if name == "index":
-            return hls.multivariant([self._said(o) for o in self._outputs], self.edition_id)
+    def _has(self, name: str) -> bool:
         output, _, kind = name.partition(".")
         track = self.tracks.get(output)
-        if track is None or (kind == "keyframes" and track.facts.kind != "video"):
-            return None
-        if kind not in ("", "keyframes"):
-            return None
-        return (track.keyframes if kind else track.playlist).text(ended=self.ended)
+        if track is None:
+            return name == "index"
+        return not kind or (kind == "keyframes" and track.facts.kind == "video")
+
+    def _render(self, name: str) -> Rendered:
+        output, _, kind = name.partition(".")
+        if output == "index":
+            text = hls.multivariant([self._said(o) for o in self._outputs], self.edition_id)
+        else:
+            track = self.tracks[output]
+            text = (track.keyframes if kind else track.playlist).text(ended=self.ended)
+        return _rendered(text, growing=not self.ended)
 
     def _said(self, output: Output) -> hls.Rendition:
         """What the multivariant playlist says: declared while it grows, measured at the end."""
         track = self.tracks[output.name]
         facts = track.facts
-        rate = self.facts.get("frame_rate")
+        rate = self._facts.get("frame_rate")
         frame_rate = Fraction(*rate) if rate and facts.kind == "video" else None
         if self.ended and frame_rate and track.ticks:
             frame_rate = Fraction(track.frames * facts.timescale, track.ticks)
-        sizes = track.sizes
+        keyframes = track.keyframe_rates
         return hls.Rendition(
             name=output.name,
             codec=facts.codec,
@@ -141,8 +187,8 @@ class Presentation:
             width=facts.width,
             height=facts.height,
             frame_rate=frame_rate,
-            keyframe_peak=(hls.peak_bit_rate(sizes, self.target) if sizes else output.peak // 4),
-            keyframe_average=hls.average_bit_rate(sizes) if sizes else output.average // 8,
+            keyframe_peak=keyframes.peak or output.peak // 4,
+            keyframe_average=keyframes.average or output.average // 8,
             channels=facts.channels,
             language=facts.language,
         )
@@ -155,6 +201,7 @@ class Shelf:
         self._database = database
         self._kept: OrderedDict[str, Presentation] = OrderedDict()
         self._looks: OrderedDict[str, tuple[float, Video | None]] = OrderedDict()
+        self._refreshing: dict[str, asyncio.Task[None]] = {}
 
     async def video(self, video_id: str) -> Video | None:
         """The row of a video, at most 0.2 s old; its presentation is brought up to date."""
@@ -180,27 +227,40 @@ class Shelf:
         self._looks.pop(video_id, None)
 
     async def _refresh(self, edition_id: str) -> None:
+        """Whoever comes meanwhile waits for the same rows; whoever leaves stops nobody."""
         kept = self._kept.get(edition_id)
-        if kept is not None and kept.ended:
+        if kept is not None:
             self._kept.move_to_end(edition_id)
-            return
-        since = kept.cuts if kept else 0
+            if kept.ended:
+                return
+        task = self._refreshing.get(edition_id)
+        if task is None:
+            task = asyncio.create_task(self._catch_up(edition_id, kept))
+            self._refreshing[edition_id] = task
+            task.add_done_callback(lambda _: self._refreshing.pop(edition_id))
+        await asyncio.shield(task)
 
-        def read(tx: Transaction) -> tuple[Edition | None, list[Output], list[Piece]]:
+    async def _catch_up(self, edition_id: str, kept: Presentation | None) -> None:
+        def begin(tx: Transaction) -> Presentation | None:
             edition = edition_rows.get(tx, edition_id)
-            return (
-                edition,
-                edition_rows.outputs(tx, edition_id),
-                edition_rows.pieces(tx, edition_id, since),
-            )
+            if edition is None or (
+                kept is not None and (edition.cuts, edition.ended) == (kept.cuts, kept.ended)
+            ):
+                return kept
+            outputs = edition_rows.outputs(tx, edition_id)
+            if not outputs:
+                return None
+            fresh = Presentation(edition, outputs, kept)
+            if not fresh.whole:
+                fresh.take(tx)
+            return fresh
 
-        edition, outputs, pieces = await self._database.read(read)
-        if edition is None or not outputs or self._kept.get(edition_id) is not kept:
+        fresh = await self._database.read(begin)
+        if fresh is None:
             return
-        if kept is None:
-            kept = self._kept[edition_id] = Presentation(edition, outputs)
-        if kept.cuts == since and (edition.cuts != since or edition.ended != kept.ended):
-            kept.update(edition, outputs, pieces)
+        while not fresh.whole:
+            await self._database.read(fresh.take)
+        self._kept[edition_id] = fresh
         self._kept.move_to_end(edition_id)
         while len(self._kept) > _EDITIONS:
             self._kept.popitem(last=False)

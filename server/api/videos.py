@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +21,7 @@ from server.outputs.port import OutputFacts
 from server.protocols import signing
 from storage.database import Database, Row, Transaction
 from storage.errors import ReelraceError
-from storage.model import Edition, Job, Output, Upload, Video, now
+from storage.model import Edition, Job, Output, Source, Upload, Video, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
@@ -28,25 +30,34 @@ from storage.sources import Sources
 
 _PAGE = 50
 _MOST = 200
+_CURSOR = re.compile(r"([0-9]{1,15})-([0-9a-f]{32})")
+_SILENT = 10.0
+"""Seconds without a byte after which a source is not followed any more."""
 
 
 class Paces:
-    """How fast each source grows, as far as this server has seen it."""
+    """How fast sources grow that something came for in the last ten seconds."""
 
-    def __init__(self) -> None:
-        self._paces: dict[str, Pace] = {}
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` tells seconds that only grow."""
+        self._clock = clock
+        self._paces: OrderedDict[str, tuple[float, Pace]] = OrderedDict()
+        """With the time of the last bytes, oldest first."""
 
     def note(self, upload: Upload, received: int) -> None:
         """`received` bytes of `upload` are there now."""
-        if received >= upload.length:
-            self._paces.pop(upload.source_id, None)
-        else:
-            self._paces.setdefault(upload.source_id, Pace()).note(time.monotonic(), received)
+        at = self._clock()
+        _, pace = self._paces.pop(upload.source_id, (at, Pace()))
+        if received < upload.length:
+            pace.note(at, received)
+            self._paces[upload.source_id] = at, pace
+        while self._paces and at - next(iter(self._paces.values()))[0] > _SILENT:
+            self._paces.popitem(last=False)
 
     def of(self, source_id: str) -> float | None:
-        """Bytes a second; zero if nothing came lately, None if nothing is known."""
-        pace = self._paces.get(source_id)
-        return pace.recent(time.monotonic()) if pace else None
+        """Bytes a second; zero if nothing came lately, None until it can be told."""
+        known = self._paces.get(source_id)
+        return known[1].recent(self._clock()) if known else 0.0
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -55,7 +66,7 @@ class _Seen(msgspec.Struct, frozen=True):
     video: Video
     job: Job | None
     uploads: list[Upload]
-    length: int | None
+    source: Source | None
     edition: Edition | None
     outputs: list[Output]
     published: int
@@ -92,16 +103,23 @@ class Videos:
         ]
 
     async def list(self, request: web.Request) -> web.Response:
-        """Mine, newest first. `limit` and `before` (a `created_at`) page through them."""
+        """Mine, newest first. `limit`, and `before` (the `next` of a page) page through them."""
         who = principal(request)
         limit = min(_MOST, _number(request.query, "limit") or _PAGE)
-        before = _number(request.query, "before")
+        before = _cursor(request.query)
 
-        def look(tx: Transaction) -> list[_Seen]:
-            return [_look(tx, video) for video in video_rows.of_owner(tx, who, limit, before)]
+        def look(tx: Transaction) -> tuple[list[_Seen], bool]:
+            videos = video_rows.of_owner(tx, who, limit + 1, before)
+            return [_look(tx, video) for video in videos[:limit]], len(videos) > limit
 
-        seen = await self._database.read(look)
-        return _json({"videos": [self._shown(one) for one in seen]})
+        seen, more = await self._database.read(look)
+        last = seen[-1].video if more else None
+        return _json(
+            {
+                "videos": [self._shown(one) for one in seen],
+                "next": f"{last.created_at}-{last.id}" if last else None,
+            }
+        )
 
     async def get(self, request: web.Request) -> web.Response:
         """One of mine: state, progress, what to play, or why it failed."""
@@ -132,8 +150,8 @@ class Videos:
         state = job.state if job else "created"
         noted: Row = msgspec.json.decode(job.progress) if job else {}
         facts: Row = msgspec.json.decode(edition.facts) if edition and edition.facts else {}
-        there = self._sources.ranges(seen.uploads).total if seen.uploads else seen.length or 0
-        length = max((u.start + u.length for u in seen.uploads), default=seen.length or 0)
+        there = self._sources.ranges_of(seen.source, seen.uploads).total if seen.source else 0
+        length = (seen.source.length if seen.source else None) or 0
         receiving = Receiving(there, length, self._paces.of(video.source_id))
         published = seen.published / facts["timescale"] if facts else 0.0
         declared = facts.get("duration") or noted.get("duration")
@@ -176,13 +194,12 @@ class Videos:
 def _look(tx: Transaction, video: Video) -> _Seen:
     jobs = job_rows.of_videos(tx, [video.id])
     edition = edition_rows.get(tx, video.edition_id) if video.edition_id else None
-    source = upload_rows.source(tx, video.source_id) or {}
     last = edition_rows.last_cut(tx, edition.id) if edition else None
     return _Seen(
         video=video,
         job=jobs[-1] if jobs else None,
         uploads=upload_rows.of_source(tx, video.source_id),
-        length=source.get("length"),
+        source=upload_rows.get_source(tx, video.source_id),
         edition=edition,
         outputs=edition_rows.outputs(tx, edition.id) if edition else [],
         published=last.start + last.duration if last else 0,
@@ -211,6 +228,17 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise BadRequest(f"{name} must be a whole number")
     return int(text)
+
+
+def _cursor(query: Mapping[str, str]) -> tuple[int, str] | None:
+    """Where a page begins: behind the video that was made at that time and has that id."""
+    text = query.get("before")
+    if text is None:
+        return None
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        raise BadRequest("before must be the next of another page")
+    return int(match[1]), match[2]
 
 
 def _json(value: object) -> web.Response:

@@ -5,16 +5,23 @@ Videos that are there as a whole keep a processor busy: they have few places. Th
 arrive mostly wait for bytes: they have more, so that every one of them plays before its upload
 ends. One person's hundred videos do not starve another's one. The row's move and the queue's
 entry commit together.
+
+Bytes make it look at their own source only; all jobs are looked at when one may have become
+possible by something else, a few times a second at most.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from functools import partial
+from itertools import chain, islice
 from typing import NamedTuple
 
 from server.errors import Empty
@@ -22,40 +29,51 @@ from server.jobs.lifecycle import Action, State, sources, target
 from server.pipeline import containers
 from server.settings import Places
 from storage.database import Database, Transaction
-from storage.model import Job, Upload, now
+from storage.model import Candidate, Job, now
 from storage.ranges import Ranges
 from storage.records import jobs as job_rows
-from storage.records import uploads as upload_rows
-from storage.records import videos as video_rows
 from storage.sources import Sources
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 5.0
-"""Seconds after which it looks although nobody rang."""
+"""Seconds after which it looks at all jobs although nobody rang."""
+_REST = 0.25
+"""Seconds between two looks at all jobs."""
+_SHARE = 4
+"""It rests this many times as long as such a look took, if that is longer."""
+_PAUSE = 0.02
+"""Seconds between two looks of any kind."""
+_FILES = 64
+"""Files that one look opens, and sources that it asks for by name: nobody waits for those of
+others for long."""
 _WORTHWHILE = 1 << 16
 """Bytes that must have come before a job that ran out of bytes is taken up again."""
+_WORKING = (State.WAITING, State.ACTIVE)
 
 Enqueue = Callable[[Transaction, Job], None]
 """Puts a job into the queue, in the transaction that is given."""
 
 
-class _Candidate(NamedTuple):
-    """A job and the uploads that its source comes from; there is one at least."""
+class _Standing(NamedTuple):
+    """A job, and how much of its source is there."""
 
-    job: Job
-    uploads: list[Upload]
-
-    @property
-    def source_id(self) -> str:
-        return self.uploads[0].source_id
-
-
-class _Arrival(NamedTuple):
-    """How much of a source is there."""
-
+    job_id: str
+    owner: str
+    parked_at: int | None
+    source_id: str
+    length: int | None
     ranges: Ranges
-    length: int
     complete: bool
+
+
+class _View(NamedTuple):
+    """What one look at the rows shows."""
+
+    created: set[str]
+    """Sources of the jobs that are not queued."""
+    promising: list[_Standing]
+    """Those jobs of them that enough has come for to look closer, most urgent first."""
+    working: list[_Standing]
 
 
 class Dispatcher:
@@ -79,108 +97,183 @@ class Dispatcher:
         self._places = places
         self._places_per_owner = places_per_owner
         self._bell = asyncio.Event()
-        self._idle: dict[str, str] = {}
-        """Source id -> job id of jobs that wait for bytes."""
+        self._rung = True
+        self._rested = self._due = 0.0
+        """When all jobs may be looked at again, and when they must be (the loop's clock)."""
+        self._stirred: dict[str, None] = {}
+        """Sources that bytes came into, first come first."""
+        self._deaf: set[str] = set()
+        """Sources whose bytes no job waits for, as far as was seen since the last look at all."""
+        self._wanted: dict[str, tuple[int, int]] = {}
+        """What must arrive in a source before its file is looked into again."""
+        self._files = _FILES
+        """Files that the look under way may still open."""
+        self._left_out = False
+        """Somebody waits for a place: who comes with new bytes must not be served first."""
 
     def ring(self) -> None:
         """Something may have become possible."""
+        self._rung = True
         self._bell.set()
 
     def arrived(self, source_id: str) -> None:
-        """Bytes came into a source; rings only if a job waits for them."""
-        if source_id in self._idle:
+        """Bytes came into a source."""
+        if source_id not in self._deaf:
+            self._stirred[source_id] = None
             self._bell.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            everything = await self._called()
             try:
-                await self._look()
+                await (self._look_at_all() if everything else self._look_at_stirred())
             except Exception:
                 _log.exception("the dispatcher stumbled")
-            try:
-                async with asyncio.timeout(_LOOK_EVERY):
-                    await self._bell.wait()
-            except TimeoutError:
-                pass
-            self._bell.clear()
+            await asyncio.sleep(_PAUSE)
 
-    async def _look(self) -> None:
-        waiting, working = await self._database.read(_candidates)
-        self._idle = {candidate.source_id: candidate.job.id for candidate in waiting}
-        owners = Counter(candidate.job.owner for candidate in working)
-        taken = Counter(self._arrival(candidate).complete for candidate in working)
+    async def _called(self) -> bool:
+        """Returns when there is something to look at; whether that is everything."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = self._rested if self._rung else self._due
+            if clock() >= due:
+                return True
+            if self._stirred and not (self._rung and self._left_out):
+                return False
+            self._bell.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._bell.wait()
+
+    # --- looking -------------------------------------------------------------------------------
+
+    async def _look_at_all(self) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        self._rung = False
+        self._rested, self._due = began + _REST, began + _LOOK_EVERY
+        self._stirred.clear()
+        view = await self._database.read(self._all)
+        self._rested = max(self._rested, clock() + _SHARE * (clock() - began))
+        self._deaf = {standing.source_id for standing in view.working}
+        self._wanted = {k: wanted for k, wanted in self._wanted.items() if k in view.created}
+        self._left_out = False
+        self._crowd(await self._go_through(view))
+
+    async def _look_at_stirred(self) -> None:
+        stirred = set(islice(self._stirred, _FILES))
+        for source_id in stirred:
+            del self._stirred[source_id]
+        view = await self._database.read(partial(self._some, stirred))
+        self._deaf |= stirred - view.created
+        if await self._go_through(view):
+            self._crowd(True)
+
+    def _all(self, tx: Transaction) -> _View:
+        return self._view(job_rows.candidates(tx, (State.CREATED, *_WORKING)))
+
+    def _some(self, source_ids: set[str], tx: Transaction) -> _View:
+        found = (c for c in job_rows.candidates_of(tx, source_ids) if c.state == State.CREATED)
+        return self._view(chain(found, job_rows.candidates(tx, _WORKING)))
+
+    def _view(self, found: Iterable[Candidate]) -> _View:
+        """Made on the database's thread, while the loop does other things."""
+        view = _View(set(), [], [])
+        for candidate in found:
+            standing = self._standing(candidate)
+            if candidate.state in _WORKING:
+                view.working.append(standing)
+            else:
+                view.created.add(standing.source_id)
+                if self._is_promising(standing):
+                    view.promising.append(standing)
+        return view
+
+    def _is_promising(self, standing: _Standing) -> bool:
+        """Whether all that is known of a job speaks for it; its file is not opened for that."""
+        if standing.complete:
+            return True
+        parked_at = standing.parked_at
+        if parked_at is not None and standing.ranges.total < parked_at + _WORTHWHILE:
+            return False  # what came since it ran out of bytes is not worth another attempt
+        return standing.ranges.covers(*self._wanted.get(standing.source_id, containers.FIRST))
+
+    def _standing(self, candidate: Candidate) -> _Standing:
+        job_id, owner, _, parked_at, source, parts = candidate
+        ranges = self._sources.ranges_of(source, parts)
+        complete = source.length is not None and ranges.covers(0, source.length)
+        return _Standing(job_id, owner, parked_at, source.id, source.length, ranges, complete)
+
+    # --- deciding ------------------------------------------------------------------------------
+
+    async def _go_through(self, view: _View) -> bool:
+        """Queues what can be; whether others, which still arrive, wait for a place."""
+        owners = Counter(standing.owner for standing in view.working)
+        taken = Counter(standing.complete for standing in view.working)
         places = {True: self._places.whole, False: self._places.growing}
+        self._files = _FILES
         crowded = False
-        for candidate in waiting:
-            job, arrival = candidate.job, self._arrival(candidate)
-            if arrival.length == 0:
-                await self._database.write(partial(self._fail_empty, job))
+        for standing in view.promising:
+            if standing.length == 0:
+                await self._database.write(partial(self._fail_empty, standing.job_id))
                 continue
-            full = taken[arrival.complete] >= places[arrival.complete]
-            if owners[job.owner] >= self._places_per_owner or (full and arrival.complete):
+            full = taken[standing.complete] >= places[standing.complete]
+            if owners[standing.owner] >= self._places_per_owner or (full and standing.complete):
+                self._left_out = True
                 continue
-            if _is_parked(job, arrival) or not await self._openable(candidate.source_id, arrival):
+            if not await self._openable(standing):
                 continue
             if full:
-                crowded = True
-            elif await self._database.write(partial(self._queue, job)):
-                owners[job.owner] += 1
-                taken[arrival.complete] += 1
-        self._crowd(crowded)
+                self._left_out = crowded = True
+            elif await self._database.write(partial(self._queue, standing.job_id)):
+                owners[standing.owner] += 1
+                taken[standing.complete] += 1
+                self._deaf.add(standing.source_id)
+        return crowded
 
-    def _arrival(self, candidate: _Candidate) -> _Arrival:
-        ranges = self._sources.ranges(candidate.uploads)
-        length = max(part.start + part.length for part in candidate.uploads)
-        return _Arrival(ranges, length, ranges.covers(0, length))
+    async def _openable(self, standing: _Standing) -> bool:
+        """Whether a media process could begin with what is there."""
+        if standing.complete:
+            return True
+        wanted = self._wanted.get(standing.source_id)
+        if wanted != containers.NOTHING:
+            if not self._files:
+                self.ring()
+                return False
+            self._files -= 1
+            wanted = await asyncio.get_running_loop().run_in_executor(
+                self._executor, self._look_into, standing
+            )
+            self._wanted[standing.source_id] = wanted
+        return wanted == containers.NOTHING
 
-    async def _openable(self, source_id: str, arrival: _Arrival) -> bool:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._look_into, source_id, arrival
-        )
+    def _look_into(self, standing: _Standing) -> tuple[int, int]:
+        try:
+            with self._sources.path(standing.source_id).open("rb", buffering=0) as file:
 
-    def _look_into(self, source_id: str, arrival: _Arrival) -> bool:
-        with open(self._sources.path(source_id), "rb") as file:
+                def read_at(offset: int, size: int) -> bytes | None:
+                    if standing.length is not None:
+                        size = max(0, min(size, standing.length - offset))
+                    if not standing.ranges.covers(offset, offset + size):
+                        return None
+                    return os.pread(file.fileno(), size, offset)
 
-            def read_at(offset: int, size: int) -> bytes | None:
-                size = min(size, arrival.length - offset)
-                if size <= 0:
-                    return b""
-                if not arrival.ranges.covers(offset, offset + size):
-                    return None
-                file.seek(offset)
-                return file.read(size)
+                return containers.wanted(read_at)
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise  # no file can be opened now; this one may be fine
+            return containers.NOTHING  # whoever works on it will say what is wrong
 
-            return containers.openable(read_at, arrival.complete)
-
-    def _queue(self, job: Job, tx: Transaction) -> bool:
-        if not job_rows.move(tx, job.id, sources(Action.QUEUE), target(Action.QUEUE)):
+    def _queue(self, job_id: str, tx: Transaction) -> bool:
+        job = job_rows.get(tx, job_id)
+        if job is None or not job_rows.move(
+            tx, job_id, sources(Action.QUEUE), target(Action.QUEUE)
+        ):
             return False
         self._enqueue(tx, job)
         return True
 
-    def _fail_empty(self, job: Job, tx: Transaction) -> None:
-        if job_rows.move(tx, job.id, sources(Action.FAIL), target(Action.FAIL)):
-            job_rows.note(tx, job.id, {"error_code": Empty.code, "ended_at": now()})
-
-
-def _is_parked(job: Job, arrival: _Arrival) -> bool:
-    """It ran out of bytes, and what came since is not worth another attempt."""
-    if job.parked_at is None or arrival.complete:
-        return False
-    return arrival.ranges.total < job.parked_at + _WORTHWHILE
-
-
-def _candidates(tx: Transaction) -> tuple[list[_Candidate], list[_Candidate]]:
-    """Jobs that are not queued, and those that are in work."""
-
-    def found(*states: State) -> list[_Candidate]:
-        candidates = []
-        for job in job_rows.in_states(tx, states):
-            video = video_rows.get(tx, job.video_id)
-            uploads = upload_rows.of_source(tx, video.source_id) if video else []
-            if uploads:
-                candidates.append(_Candidate(job, uploads))
-        return candidates
-
-    return found(State.CREATED), found(State.WAITING, State.ACTIVE)
+    def _fail_empty(self, job_id: str, tx: Transaction) -> None:
+        if job_rows.move(tx, job_id, sources(Action.FAIL), target(Action.FAIL)):
+            job_rows.note(tx, job_id, {"error_code": Empty.code, "ended_at": now()})

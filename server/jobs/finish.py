@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import msgspec
 
 from server.outputs.port import OutputFacts
-from server.protocols.hls import average_bit_rate, peak_bit_rate
+from server.protocols.hls import BitRates
 from server.settings import MediaSettings
 from storage.database import Transaction
 from storage.records import editions as edition_rows
@@ -18,17 +16,15 @@ def finish_edition(tx: Transaction, edition_id: str) -> int:
     edition = edition_rows.get(tx, edition_id)
     if edition is None:
         return 0
-    settings = msgspec.json.decode(edition.settings, type=MediaSettings)
-    pieces = edition_rows.pieces(tx, edition_id)
+    target = msgspec.json.decode(edition.settings, type=MediaSettings).cut_seconds
+    rates: dict[str, BitRates] = {}
     for output in edition_rows.outputs(tx, edition_id):
         facts = msgspec.json.decode(output.facts, type=OutputFacts)
-        segments = [
-            (Fraction(piece.duration, facts.timescale), piece.size)
-            for piece in pieces
-            if piece.output == output.name
-        ]
-        if segments:
-            peak = peak_bit_rate(segments, settings.cut_seconds)
-            edition_rows.measure(tx, edition_id, output.name, peak, average_bit_rate(segments))
+        rates[output.name] = BitRates(target, facts.timescale)
+    for name, ticks, size in edition_rows.sizes(tx, edition_id):
+        rates[name].add(ticks, size)
+    for name, rate in rates.items():
+        if rate.average:
+            edition_rows.measure(tx, edition_id, name, rate.peak, rate.average)
     edition_rows.end(tx, edition_id)
     return edition.cuts

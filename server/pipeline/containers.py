@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from server.errors import Encrypted, Limits, Truncated
@@ -15,8 +16,15 @@ from server.errors import Encrypted, Limits, Truncated
 ReadAt = Callable[[int, int], bytes | None]
 """`read_at(offset, size)`: the bytes (fewer at the end of the file), or None if not there yet."""
 
-HEAD = 4096
-"""Bytes with which it can be decided what a file is."""
+FIRST = (0, 8)
+"""`[start, end)` of the bytes with which it can be decided how to look at a file."""
+NOTHING = (0, 0)
+_EVERYTHING = (0, 1 << 62)
+_GLANCE = 256
+"""Outermost boxes that are looked at while a file still arrives. Real ones have fewer than 20
+before their index, or begin with it; looking at more is left to a confined process."""
+_BOXES_LIMIT = 1 << 16
+"""Outermost boxes before the index that even a confined process looks at."""
 _MP4_FIRST = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"sidx"}
 _ENCRYPTED = {b"encv", b"enca"}
 _SAMPLES_LIMIT = 20_000_000
@@ -26,7 +34,12 @@ _SEGMENT = 0x18538067
 
 
 class Missing(Exception):
-    """A header that is needed has not arrived."""
+    """A header that is needed has not arrived: `[start, end)`."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.start = start
+        self.end = end
 
 
 class Box(NamedTuple):
@@ -54,24 +67,24 @@ def is_mp4(head: bytes) -> bool:
     return len(head) >= 8 and head[4:8] in _MP4_FIRST
 
 
-def openable(read_at: ReadAt, complete: bool) -> bool:
-    """Whether a demuxer could make something of what is there.
+def wanted(read_at: ReadAt) -> tuple[int, int]:
+    """`[start, end)` that must arrive before a demuxer could make something of what is there.
 
-    Everything can be tried with its first bytes, except an MP4 whose index lies at the end and
-    has not arrived.
+    `NOTHING` if it could now. Everything can be tried with its first bytes, except an MP4 whose
+    index lies at the end. What cannot be told at a glance is tried once all of it is there.
     """
-    head = read_at(0, HEAD) if complete else read_at(0, 8)
+    head = read_at(*FIRST)
     if head is None:
-        return False
-    if complete or not is_mp4(head):
-        return True
+        return FIRST
+    if not is_mp4(head):
+        return NOTHING
     try:
-        for box in boxes(read_at, 0, None):
+        for box in islice(boxes(read_at, 0, None), _GLANCE):
             if box.kind in (b"moov", b"moof"):
-                return True
-    except Missing:
-        return False
-    return False
+                return NOTHING
+    except Missing as missing:
+        return missing.start, missing.end
+    return _EVERYTHING
 
 
 def mp4(read_at: ReadAt) -> Mp4 | None:
@@ -81,7 +94,9 @@ def mp4(read_at: ReadAt) -> Mp4 | None:
     """
     media_end: int | None = None
     media_seen = False
-    for box in boxes(read_at, 0, None):
+    for number, box in enumerate(boxes(read_at, 0, None)):
+        if number == _BOXES_LIMIT:
+            raise Limits(f"more than {number} boxes before its index")
         if box.kind == b"mdat":
             if not media_seen:
                 media_end, media_seen = box.end, True
@@ -136,16 +151,17 @@ def _descend(read_at: ReadAt, box: Box, path: tuple[bytes, ...]) -> Iterator[Box
 def boxes(read_at: ReadAt, start: int, end: int | None) -> Iterator[Box]:
     """The boxes of one level (ISO/IEC 14496-12, 4.2). Raises `Missing`; ends at nonsense."""
     while end is None or start + 8 <= end:
-        header = read_at(start, 16)
+        whole = read_at(start, 16)
+        header = whole if whole is not None else read_at(start, 8)
         if header is None:
-            header = read_at(start, 8)
-        if header is None:
-            raise Missing
+            raise Missing(start, start + 8)
         if len(header) < 8:
             return
         size, kind = struct.unpack_from(">I4s", header)
         body = start + 8
         if size == 1:
+            if whole is None:
+                raise Missing(start, start + 16)
             if len(header) < 16:
                 return
             size, body = struct.unpack_from(">Q", header, 8)[0], start + 16

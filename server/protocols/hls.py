@@ -6,7 +6,8 @@ line once written is never written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
 
 import m3u8
@@ -18,6 +19,8 @@ VERSION = 7
 _FIRST_VARIANT = 2_000_000
 """Bits per second of the variant to start with (Apple's authoring specification, 1.32)."""
 _AUDIO_GROUP = "sound"
+_RUN = 128
+"""Segments that a run has at most: thrice as many as keyframes are in 1.5 target durations."""
 
 
 class Rendition(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,11 +122,24 @@ def _keyframes(folder: str, video: Rendition) -> m3u8.IFramePlaylist:
 class MediaPlaylist:
     """One media playlist: EVENT while it grows, VOD once it has ended."""
 
-    def __init__(self, init_uri: str, target_duration: int, *, keyframes_only: bool = False):
+    def __init__(
+        self,
+        init_uri: str,
+        target_duration: int,
+        *,
+        keyframes_only: bool = False,
+        lines: Sequence[str] = (),
+    ) -> None:
         self._init_uri = init_uri
         self._target = target_duration
         self._keyframes_only = keyframes_only
-        self._lines: list[str] = []
+        self._lines = list(lines)
+
+    def copy(self) -> MediaPlaylist:
+        """The same as far as it goes; it goes on by itself."""
+        return MediaPlaylist(
+            self._init_uri, self._target, keyframes_only=self._keyframes_only, lines=self._lines
+        )
 
     def add(self, uri: str, duration: Fraction, byte_range: tuple[int, int] | None = None) -> None:
         """One more segment; `byte_range` is (offset, size) in the resource."""
@@ -161,29 +177,41 @@ def seconds(duration: Fraction) -> str:
     return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
 
-def peak_bit_rate(segments: Iterable[tuple[Fraction, int]], target_duration: int) -> int:
-    """Peak segment bit rate (RFC 8216bis, 4.1) of (duration, bytes) pairs.
+class BitRates:
+    """Bit rates of segments, measured as they come; each costs as much as the first."""
 
-    The largest bit rate of any run of segments that lasts 0.5 to 1.5 target durations; of all
-    of them together if there is no such run.
-    """
-    items = [(float(duration), size) for duration, size in segments]
-    low, high = 0.5 * target_duration, 1.5 * target_duration
-    peak = 0.0
-    for first in range(len(items)):
-        lasted, size = 0.0, 0
-        for duration, bytes_ in items[first:]:
-            lasted += duration
-            size += bytes_
-            if lasted > high:
+    def __init__(self, target_duration: int, timescale: int) -> None:
+        self._second = timescale
+        self._half_target = target_duration * timescale / 2
+        self._last: deque[tuple[int, int]] = deque(maxlen=_RUN)
+        self._peak = 0.0
+        self._ticks = 0
+        self._bytes = 0
+
+    def add(self, ticks: int, size: int) -> None:
+        """One more segment of `size` bytes; it lasts `ticks` of the timescale."""
+        self._ticks += ticks
+        self._bytes += size
+        self._last.append((ticks, size))
+        run_ticks = run_bytes = 0
+        for one_ticks, one_size in reversed(self._last):
+            run_ticks += one_ticks
+            run_bytes += one_size
+            if run_ticks > 3 * self._half_target:
                 break
-            if lasted >= low:
-                peak = max(peak, 8 * size / lasted)
-    return round(peak) or average_bit_rate(items)
+            if run_ticks >= self._half_target:
+                self._peak = max(self._peak, 8 * run_bytes * self._second / run_ticks)
 
+    @property
+    def peak(self) -> int:
+        """Peak segment bit rate (RFC 8216bis, 4.1), bits per second.
 
-def average_bit_rate(segments: Iterable[tuple[Fraction | float, int]]) -> int:
-    """Bits per second over all (duration, bytes) pairs."""
-    items = list(segments)
-    lasted = float(sum(duration for duration, _ in items))
-    return round(8 * sum(size for _, size in items) / lasted) if lasted else 0
+        The largest bit rate of any run of segments that lasts 0.5 to 1.5 target durations; of
+        all of them together if there is no such run.
+        """
+        return round(self._peak) or self.average
+
+    @property
+    def average(self) -> int:
+        """Of all segments, bits per second."""
+        return round(8 * self._bytes * self._second / self._ticks) if self._ticks else 0

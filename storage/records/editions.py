@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from storage.database import Transaction
@@ -10,6 +12,7 @@ from storage.model import Cut, Edition, Output, Piece
 _EDITION = """select e.id, e.source_id, e.settings, e.facts, e.ended,
     (select coalesce(max(number) + 1, 0) from cuts c where c.edition_id = e.id) as cuts
     from editions e"""
+_ENDLESS = 1 << 62
 
 
 def create(tx: Transaction, edition_id: str, source_id: str, settings: str, at: int) -> None:
@@ -77,16 +80,25 @@ def last_cut(tx: Transaction, edition_id: str) -> Cut | None:
     return msgspec.convert(row, Cut) if row else None
 
 
-def pieces(tx: Transaction, edition_id: str, since: int = 0) -> list[Piece]:
-    """The pieces of the cuts from `since` on, by cut."""
+def pieces(tx: Transaction, edition_id: str, since: int = 0, until: int = _ENDLESS) -> list[Piece]:
+    """The pieces of the cuts from `since` on and before `until`, by cut."""
     rows = tx.rows(
         """select number, output, name, size, duration, frames, keyframes from pieces
-           where edition_id = :id and number >= :since order by number""",
-        {"id": edition_id, "since": since},
+           where edition_id = :id and number >= :since and number < :until order by number""",
+        {"id": edition_id, "since": since, "until": until},
     )
     for row in rows:
         row["keyframes"] = msgspec.json.decode(row["keyframes"])
     return msgspec.convert(rows, list[Piece])
+
+
+def sizes(tx: Transaction, edition_id: str) -> Iterator[tuple[str, int, int]]:
+    """Of every piece its output, ticks and bytes, by cut."""
+    rows = tx.rows(
+        "select output, duration, size from pieces where edition_id = :id order by number",
+        {"id": edition_id},
+    )
+    return ((row["output"], row["duration"], row["size"]) for row in rows)
 
 
 def measure(tx: Transaction, edition_id: str, output: str, peak: int, average: int) -> None:

@@ -6,18 +6,25 @@ the states it may come from, and every write of a worker the epoch it was starte
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from itertools import groupby
 
 import msgspec
 
 from storage.database import Row, Transaction
 from storage.errors import Fenced
-from storage.model import Job
+from storage.model import Candidate, Job, Part, Source
 
 _COLUMNS = (
     "id, kind, video_id, edition_id, owner, state, epoch, attempts, misses, priority, parked_at,"
     " error_code, error_detail, warnings, progress, created_at, started_at, ended_at"
 )
+
+_CANDIDATES = """select j.id, j.owner, j.state, j.parked_at, s.id as source_id, s.length, s.ended,
+    u.id as upload_id, u.start, u.mark
+    from jobs j join videos v on v.id = j.video_id join sources s on s.id = v.source_id
+    left join uploads u on u.source_id = s.id"""
+_BY_URGENCY = "order by j.priority desc, j.created_at, j.id, u.start, u.id"
 
 
 def create(tx: Transaction, job: Job) -> None:
@@ -58,6 +65,43 @@ def in_states(tx: Transaction, states: Collection[str]) -> list[Job]:
     return msgspec.convert(rows, list[Job])
 
 
+def candidates(tx: Transaction, states: Collection[str]) -> Iterator[Candidate]:
+    """Jobs in any of `states`, with what their sources have; most urgent first."""
+    names = {f"s{n}": state for n, state in enumerate(sorted(states))}
+    rows = tx.rows(
+        f"""{_CANDIDATES} where j.state in ({", ".join(f":{n}" for n in names)})
+            and v.removed_at is null {_BY_URGENCY}""",
+        names,
+    )
+    return _grouped(rows)
+
+
+def candidates_of(tx: Transaction, source_ids: Collection[str]) -> Iterator[Candidate]:
+    """The same of some sources, in whatever state the jobs are."""
+    names = {f"id{n}": source_id for n, source_id in enumerate(source_ids)}
+    rows = tx.rows(
+        f"""{_CANDIDATES} where v.source_id in ({", ".join(f":{n}" for n in names)})
+            and v.removed_at is null {_BY_URGENCY}""",
+        names,
+    )
+    return _grouped(rows)
+
+
+def _grouped(rows: list[Row]) -> Iterator[Candidate]:
+    """Rows of one job follow each other: one for each upload, or one without an upload."""
+    for _, group in groupby(rows, lambda row: row["id"]):
+        of_job = list(group)
+        row = of_job[0]
+        yield Candidate(
+            row["id"],
+            row["owner"],
+            row["state"],
+            row["parked_at"],
+            Source(row["source_id"], row["length"], bool(row["ended"])),
+            [Part(r["upload_id"], r["start"], r["mark"]) for r in of_job if r["upload_id"]],
+        )
+
+
 def move(tx: Transaction, job_id: str, sources: Collection[str], target: str) -> bool:
     """From any of `sources` to `target`; False if the job was in none of them."""
     names = {f"s{n}": state for n, state in enumerate(sorted(sources))}
@@ -90,3 +134,8 @@ def note(tx: Transaction, job_id: str, values: Row) -> None:
     """Sets columns of a job. The names come from the code, never from outside."""
     assignments = ", ".join(f"{name} = :{name}" for name in values)
     tx.execute(f"update jobs set {assignments} where id = :id", {"id": job_id, **values})
+
+
+def forget(tx: Transaction, video_id: str) -> None:
+    """Removes the jobs of a video that is gone."""
+    tx.execute("delete from jobs where video_id = :id", {"id": video_id})

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from storage.database import Transaction
-from storage.model import Upload
+from storage.model import Source, Upload
 
 _COLUMNS = "id, source_id, video_id, start, length, mark, boot, metadata, created_at, updated_at"
 
@@ -67,9 +65,9 @@ def end_source(tx: Transaction, source_id: str) -> None:
     tx.execute("update sources set ended = 1 where id = :id", {"id": source_id})
 
 
-def source(tx: Transaction, source_id: str) -> dict[str, Any] | None:
-    """`{length, ended}` of a source."""
-    return tx.row("select length, ended from sources where id = :id", {"id": source_id})
+def get_source(tx: Transaction, source_id: str) -> Source | None:
+    row = tx.row("select id, length, ended from sources where id = :id", {"id": source_id})
+    return msgspec.convert(row, Source, strict=False) if row else None
 
 
 def remove(tx: Transaction, upload_id: str) -> None:

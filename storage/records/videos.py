@@ -26,14 +26,20 @@ def get(tx: Transaction, video_id: str) -> Video | None:
     return msgspec.convert(row, Video) if row else None
 
 
-def of_owner(tx: Transaction, owner: str, limit: int, before: int | None) -> list[Video]:
-    """Newest first; `before` is the `created_at` of the last one of the page before."""
+def of_owner(
+    tx: Transaction, owner: str, limit: int, before: tuple[int, str] | None = None
+) -> list[Video]:
+    """Newest first; `before` are `created_at` and `id` of the last one of the page before.
+
+    The video that they are of may be gone by now.
+    """
+    at, video_id = before or (None, None)
     rows = tx.rows(
         f"""select {_COLUMNS} from videos
             where owner = :owner and removed_at is null
-              and (:before is null or created_at < :before)
-            order by created_at desc, id limit :limit""",
-        {"owner": owner, "limit": limit, "before": before},
+              and (:at is null or (created_at, id) < (:at, :id))
+            order by created_at desc, id desc limit :limit""",
+        {"owner": owner, "limit": limit, "at": at, "id": video_id},
     )
     return msgspec.convert(rows, list[Video])
 

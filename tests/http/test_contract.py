@@ -26,7 +26,6 @@ NONE: Headers = {}
 FAST = Clip(options={"movflags": "faststart"})
 TWENTY = Clip(seconds=20, options={"movflags": "faststart"})
 TEXT = b"this is only text, whatever its name says\n" * 20
-FOREIGN = {"Cookie": "reelrace_session=" + "c" * 40, "Origin": "https://evil.example"}
 UNKNOWN = {"{upload}": "0" * 32, "{video}": "0" * 32, "{edition}": "0" * 32, "{name}": "v180.m3u8"}
 
 
@@ -76,10 +75,12 @@ def test_videos_in_every_state(server: Server, clips: Clips) -> None:
     assert ended(server, fast[: len(fast) * 6 // 10])["state"] == "partial"
     assert ended(server, TEXT)["state"] == "failed"
     assert ended(server, b"")["error"]["code"] == "empty"
-    assert ask(server, "GET", "api/videos?limit=2", server.session).json()["videos"][1]["error"]
+    page = ask(server, "GET", "api/videos?limit=2", server.session).json()
+    assert page["videos"][1]["error"]
     listed = ask(server, "GET", "api/videos", server.session).json()["videos"]
     assert {v["state"] for v in listed} == {"created", "active", "completed", "partial", "failed"}
-    assert len(ask(server, "GET", f"api/videos?before={listed[-1]['created_at']}").json()) == 1
+    older = ask(server, "GET", f"api/videos?before={page['next']}", server.session).json()
+    assert [v["id"] for v in page["videos"] + older["videos"]] == [v["id"] for v in listed]
     url = active.headers["Location"]
     CONTRACT.check(server.patch(url, some, arriving[some:]))
     assert video(server, active, "completed")["duration"] == 20
@@ -251,7 +252,8 @@ def test_page_and_health(shared_server: Server) -> None:
             assert ask(shared_server, "GET", asset, {"Accept-Encoding": coding}).status_code == 200
 
 
-def test_sessions_are_judged_everywhere(shared_server: Server) -> None:
+def test_sessions_and_hosts_are_judged_everywhere(shared_server: Server) -> None:
+    foreign = {**shared_server.cookie(), "Origin": "https://evil.example"}
     assert len(CONTRACT.routes()) > 20
     for method, template in sorted(CONTRACT.routes()):
         path = template.replace("{grant}", "x")
@@ -260,4 +262,5 @@ def test_sessions_are_judged_everywhere(shared_server: Server) -> None:
         answer = ask(shared_server, method, path, {"X-User-Session": "short"})
         assert answer.status_code == 400
         if method in ("POST", "PATCH", "DELETE"):
-            assert ask(shared_server, method, path, FOREIGN).status_code == 403
+            assert ask(shared_server, method, path, foreign).status_code == 403
+        assert ask(shared_server, method, path, {"Host": "evil.example"}).status_code == 421

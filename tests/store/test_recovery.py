@@ -7,7 +7,7 @@ import pytest
 
 from storage.database import Database, Transaction
 from storage.editions import Editions
-from storage.model import Upload, Video, new_id, now
+from storage.model import Source, Upload, Video, new_id, now
 from storage.paths import DataDirectory
 from storage.records import editions as edition_rows
 from storage.records import uploads as upload_rows
@@ -89,8 +89,8 @@ def test_what_arrived_before_the_fall_is_acknowledged_after_it(store: Store) -> 
     row = store.row(part)
     assert row is not None
     assert row.mark == 70
-    source = store.database.submit(lambda tx: upload_rows.source(tx, whole.source_id)).result()
-    assert source == {"length": 50, "ended": 1}
+    source = store.database.submit(lambda tx: upload_rows.get_source(tx, whole.source_id)).result()
+    assert source == Source(whole.source_id, 50, ended=True)
     assert store.recover()["uploads_advanced"] == 0
 
 
@@ -109,6 +109,22 @@ def test_files_without_rows_go_and_others_stay(store: Store) -> None:
     assert not store.sources.path(orphan).exists()
     assert store.directory.edition(edition).exists()
     assert not store.directory.edition(stray).exists()
+
+
+def test_marks_stay_only_of_uploads_that_wait_for_bytes(store: Store) -> None:
+    part, whole, forgotten = store.upload(100), store.upload(50), store.upload(50)
+    for upload, received in ((part, 70), (whole, 50), (forgotten, 20)):
+        writer = store.sources.open_writer(upload, 0)
+        writer.write([bytes(received)])
+        writer.close()
+    store.database.submit(lambda tx: upload_rows.remove(tx, forgotten.id)).result()
+    assert store.recover()["marks_removed"] == 2
+    kept = [
+        upload for upload in (part, whole, forgotten) if store.directory.mark(upload.id).exists()
+    ]
+    assert kept == [part]
+    assert store.sources.recovered(part) == 70
+    assert store.recover()["marks_removed"] == 0
 
 
 def test_erasing_that_was_interrupted_is_finished(store: Store) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.errors import DiskFull, StoreInUse
-from storage.model import Upload, new_id
+from storage.model import Source, Upload, new_id
 from storage.paths import DataDirectory
 from storage.sources import Sources
 
@@ -111,6 +111,32 @@ def test_listeners_hear_what_arrives_until_they_stop(directory: DataDirectory) -
     sources.announce(one, 40)
     assert heard == [(1000, 1010), (1010, 1030)]
     assert list(sources.ranges([one])) == [(1000, 1040)]
+
+
+def test_what_is_there_of_an_ended_source_needs_no_uploads(directory: DataDirectory) -> None:
+    sources = Sources(directory)
+    one = upload(sources, 100)
+    sources.announce(one, 40)
+    growing, ended = (Source(one.source_id, 100, ended) for ended in (False, True))
+    assert list(sources.ranges_of(growing, [one])) == [(0, 40)]
+    assert list(sources.ranges_of(growing, [])) == []
+    assert list(sources.ranges_of(ended, [])) == [(0, 100)]
+    assert list(sources.ranges_of(Source(one.source_id, 0, ended=True), [])) == []
+
+
+def test_only_the_last_uploads_are_remembered_beyond_their_rows(directory: DataDirectory) -> None:
+    """Of the others the row tells; what is going on is announced again and again."""
+    sources = Sources(directory)
+    going_on = upload(sources, 100)
+    finished = msgspec.structs.replace(going_on, id=new_id(), mark=7)
+    sources.announce(finished, 9)
+    assert sources.received(finished) == 9
+    for number in range(5000):
+        sources.announce(msgspec.structs.replace(going_on, id=f"{number:032x}"), 100)
+        sources.announce(going_on, number % 100)
+    assert len(sources._received) < 5000
+    assert sources.received(finished) == 7
+    assert sources.received(going_on) == 4999 % 100
 
 
 def test_one_server_a_directory(directory: DataDirectory) -> None:

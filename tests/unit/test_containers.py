@@ -81,19 +81,47 @@ def test_large_and_endless_boxes() -> None:
 def test_no_bytes_make_it_stumble(data: bytes) -> None:
     read_at = reader(data)
     list(containers.boxes(read_at, 0, None))
-    containers.openable(read_at, True)
+    containers.wanted(read_at)
     containers.ends_early(read_at, len(data))
 
 
-def test_openable_with_the_first_bytes_unless_the_index_is_at_the_end() -> None:
-    assert not containers.openable(reader(b"x" * 100, Ranges()), False)
-    assert containers.openable(reader(b"\x1a\x45\xdf\xa3" * 5, Ranges([(0, 10)])), False)
-    data = FTYP + MDAT + MOOV
+def test_wants_the_first_bytes_and_the_index_of_an_mp4() -> None:
+    assert containers.wanted(reader(b"x" * 100, Ranges())) == (0, 8)
+    matroska = reader(b"\x1a\x45\xdf\xa3" * 5, Ranges([(0, 10)]))
+    assert containers.wanted(matroska) == containers.NOTHING
+    data, index = FTYP + MDAT + MOOV, len(FTYP + MDAT)
     head = Ranges([(0, 200)])
-    assert not containers.openable(reader(data, head), False)
-    head.add(len(FTYP + MDAT), len(data))
-    assert containers.openable(reader(data, head), False)
-    assert containers.openable(reader(FTYP + MOOV + MDAT, Ranges([(0, 60)])), False)
+    assert containers.wanted(reader(data, head)) == (index, index + 8)
+    head.add(index, index + 8)
+    assert containers.wanted(reader(data, head)) == containers.NOTHING
+    index_first = reader(FTYP + MOOV + MDAT, Ranges([(0, 60)]))
+    assert containers.wanted(index_first) == containers.NOTHING
+
+
+def test_wants_the_whole_header_of_a_large_box() -> None:
+    data = FTYP + struct.pack(">I4sQ", 1, b"mdat", 500) + bytes(1000)
+    there = Ranges([(0, len(FTYP) + 8)])
+    assert containers.wanted(reader(data, there)) == (12, 28)
+    there.add(0, 28)
+    assert containers.wanted(reader(data, there)) == (512, 520)
+
+
+def test_what_cannot_be_told_at_a_glance_wants_all_of_it() -> None:
+    """Nonsense, and more boxes than any real file has before its index."""
+    data, looks = FTYP + box(b"free") * 100_000, 0
+
+    def read_at(offset: int, size: int) -> bytes | None:
+        nonlocal looks
+        looks += 1
+        return data[offset : offset + size]
+
+    start, end = containers.wanted(read_at)
+    assert start == 0
+    assert end > len(data)
+    assert looks < 1000
+    assert containers.wanted(reader(FTYP + struct.pack(">I4s", 3, b"mdat") + bytes(50)))[0] == 0
+    with pytest.raises(Limits):
+        containers.mp4(reader(data + MOOV))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,14 @@ SOUND = hls.Rendition(
 )
 
 
+def rates(segments: list[tuple[int, int]]) -> hls.BitRates:
+    """Of segments whose times are tenths of a second, with a target duration of 4 seconds."""
+    found = hls.BitRates(4, 10)
+    for ticks, size in segments:
+        found.add(ticks, size)
+    return found
+
+
 def golden(name: str, text: str) -> None:
     assert text == (GOLDEN / name).read_text("utf-8")
 
@@ -84,10 +92,18 @@ def test_durations_are_exact_to_a_microsecond(duration: Fraction) -> None:
 
 
 def test_peak_bit_rate_looks_at_runs_of_about_a_target_duration() -> None:
-    steady = [(Fraction(4), 500_000)] * 5
-    assert hls.peak_bit_rate(steady, 4) == 1_000_000
-    assert hls.average_bit_rate(steady) == 1_000_000
-    spike = [(Fraction(4), 100_000), (Fraction(1, 10), 100_000), (Fraction(4), 100_000)]
-    assert hls.peak_bit_rate(spike, 4) == round(8 * 200_000 / 4.1)
-    assert hls.peak_bit_rate([(Fraction(1), 1000)], 4) == 8000
-    assert hls.peak_bit_rate([], 4) == 0
+    steady = rates([(40, 500_000)] * 5)
+    assert (steady.peak, steady.average) == (1_000_000, 1_000_000)
+    spike = rates([(40, 100_000), (1, 100_000), (40, 100_000)])
+    assert spike.peak == round(8 * 200_000 / 4.1)
+    assert rates([(10, 1000)]).peak == 8000
+    assert (rates([]).peak, rates([]).average) == (0, 0)
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.integers(1, 1 << 20)), max_size=40))
+def test_peak_bit_rate_is_that_of_the_best_run(segments: list[tuple[int, int]]) -> None:
+    runs = [segments[a:b] for a in range(len(segments)) for b in range(a + 1, len(segments) + 1)]
+    totals = [(sum(t for t, _ in run), sum(size for _, size in run)) for run in runs]
+    fitting = [8 * size * 10 / ticks for ticks, size in totals if 20 <= ticks <= 60]
+    measured = rates(segments)
+    assert measured.peak == (round(max(fitting)) if fitting else measured.average)

@@ -30,17 +30,17 @@ async function codeOf(task: Promise<unknown>): Promise<string> {
 describe('Client', () => {
   it('pages through long lists', async () => {
     const many = (n: number, at: number) =>
-      Array.from({ length: n }, (_, k) => sampleVideo({ id: `${at + k}`, created_at: 1_000 - k }));
+      Array.from({ length: n }, (_, k) => sampleVideo({ id: `${at + k}` }));
     const { asked, fetcher } = answering(
-      json({ videos: many(200, 0) }),
-      json({ videos: many(30, 200) }),
+      json({ videos: many(200, 0), next: '801-c7' }),
+      json({ videos: many(30, 200), next: null }),
     );
     expect(await new Client(fetcher).videos(250)).toHaveLength(230);
-    expect(asked).toEqual(['GET /api/videos?limit=200', 'GET /api/videos?limit=50&before=801']);
+    expect(asked).toEqual(['GET /api/videos?limit=200', 'GET /api/videos?limit=50&before=801-c7']);
   });
 
-  it('stops at a page that is not full', async () => {
-    const { asked, fetcher } = answering(json({ videos: [sampleVideo()] }));
+  it('stops at the last page, full or not', async () => {
+    const { asked, fetcher } = answering(json({ videos: [sampleVideo()], next: null }));
     await new Client(fetcher).videos(50);
     expect(asked).toHaveLength(1);
   });

@@ -5,6 +5,12 @@ import type { Video } from './video.ts';
 /** What `fetch` is to us. */
 export type Fetcher = (path: string, init: RequestInit) => Promise<Response>;
 
+interface Page {
+  readonly videos: readonly Video[];
+  /** Where the next page begins; null: there is none. */
+  readonly next: string | null;
+}
+
 const PAGE = 200;
 const PATIENCE = 20_000;
 
@@ -19,17 +25,13 @@ export class Client {
   /** The newest `count` videos of mine, newest first. */
   async videos(count: number, signal?: AbortSignal): Promise<Video[]> {
     const found: Video[] = [];
+    let before = '';
     while (found.length < count) {
       const limit = Math.min(PAGE, count - found.length);
-      const last = found.at(-1);
-      const before = last ? `&before=${last.created_at}` : '';
-      const page = await this.#json<{ videos: Video[] }>(
-        'GET',
-        `/api/videos?limit=${limit}${before}`,
-        signal,
-      );
+      const page = await this.#json<Page>('GET', `/api/videos?limit=${limit}${before}`, signal);
       found.push(...page.videos);
-      if (page.videos.length < limit) break;
+      if (!page.next) break;
+      before = `&before=${page.next}`;
     }
     return found;
   }

@@ -40,7 +40,7 @@ create table videos (
   created_at     integer not null,
   removed_at     integer                 -- a tombstone: invisible from then on, erased soon after
 );
-create index videos_by_owner on videos(owner, created_at);
+create index videos_by_owner on videos(owner, created_at, id);
 create index videos_by_source on videos(source_id);
 
 create table editions (
