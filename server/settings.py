@@ -71,7 +71,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body_timeout: Seconds = 60.0
     """Seconds without a byte after which a request's body is given up."""
     connection_timeout: Seconds = 60.0
-    """Seconds for the headers of a request, and between two requests of a connection."""
+    """Seconds for the headers of a request, between two requests of a connection, and until who
+    takes nothing of an answer is let go."""
+    max_connections: Count = 0
+    """Connections that may be open; 0: a third of the descriptors that the jobs leave."""
     takeover_after: Seconds = 2.0
     """Seconds of silence after which a new PATCH takes an upload over from an old one."""
     jobs: Count = 0
@@ -84,10 +87,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of all those, how many may be one owner's."""
     hung_after: Seconds = 60.0
     """Seconds without any progress after which an attempt is given up."""
+    fruitless_after: Seconds = 600.0
+    """Seconds without a new cut, or another MiB read, after which it is given up as well."""
     park_after: Seconds = 30.0
-    """Seconds without new bytes after which a job gives its place up."""
+    """Seconds without new bytes after which a job that waits for them gives its place up."""
     park_after_crowded: Seconds = 5.0
-    """The same while others wait for that place."""
+    """The same while others wait for that place; then only a new cut counts, or 64 KiB."""
+    max_duration: Annotated[float, msgspec.Meta(ge=1, le=8_640_000)] = 86_400.0
+    """Seconds: a segment of a video that would begin later is not made."""
+    max_output_base: Annotated[int, msgspec.Meta(ge=1 << 20)] = 1 << 30
+    """Bytes that may be made of any source, however small."""
+    max_output_factor: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 200
+    """Bytes that may be made besides of each byte of a source."""
+    min_free_space: Count = 1 << 28
+    """Bytes of the disk that segments leave free."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that requests may be for, besides those of the loopback; `*`: any. None: no others
+    when listening on the loopback, any when listening elsewhere."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses whose X-Forwarded-Proto and X-Forwarded-Host are believed."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -106,15 +122,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def patience(self) -> Patience:
         """How long an attempt at a job waits."""
-        return Patience(self.hung_after, self.park_after, self.park_after_crowded)
+        return Patience(
+            self.hung_after, self.fruitless_after, self.park_after, self.park_after_crowded
+        )
+
+    def allowance(self) -> Allowance:
+        """How much may be made of one source."""
+        return Allowance(self.max_duration, self.max_output_base, self.max_output_factor)
 
 
 class Patience(NamedTuple):
     """Seconds after which an attempt that gets nowhere is given up, or lets others go first."""
 
     hung: float
+    fruitless: float
     park: float
     park_crowded: float
+
+
+class Allowance(NamedTuple):
+    """How much may be made of one source: seconds, and bytes for nothing and for each byte."""
+
+    seconds: float
+    base: int
+    factor: int
 
 
 class Places(NamedTuple):

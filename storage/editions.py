@@ -21,8 +21,10 @@ _BUFFER = 1 << 20
 class Editions:
     """The files of all editions of a data directory."""
 
-    def __init__(self, directory: DataDirectory) -> None:
+    def __init__(self, directory: DataDirectory, keep_free: int = 0) -> None:
+        """`keep_free`: bytes of the disk that pieces leave free."""
         self._directory = directory
+        self._keep_free = keep_free
         self._buffer_size = _BUFFER
 
     def create(self, edition_id: str) -> None:
@@ -52,6 +54,9 @@ class Editions:
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
+            disk = os.statvfs(self._directory.edition(edition_id))
+            if disk.f_bavail * disk.f_frsize < self._keep_free + size:
+                raise DiskFull
             descriptor = os.open(self.path(edition_id, name), flags, 0o600)
         except OSError as error:
             raise _translated(error) from error

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -33,8 +34,21 @@ _SEND_TIMEOUT = 10
 _START_LIMIT = forkserver.MESSAGE // 2
 """Bytes; with more the fork server would get a part of it."""
 _SILENCE = 1
-"""Seconds that a read waits in the middle of a message before the clock is looked at."""
+"""Seconds after which the clock is looked at in the middle of a message."""
 _ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class _Link(Link):
+    """Our end. Bytes that trickle in keep nobody from looking at the clock."""
+
+    _looked = 0.0
+
+    def read_into(self, buffer: memoryview) -> int:
+        count = super().read_into(buffer)
+        if time.monotonic() - self._looked >= _SILENCE:
+            self._looked = time.monotonic()
+            self.on_silence()
+        return count
 
 
 class MediaProcess:
@@ -48,7 +62,7 @@ class MediaProcess:
         """The fork server it comes from."""
         self._socket = sock
         self._owner = owner
-        self.link = Link(sock.fileno(), Up)
+        self.link: Link = _Link(sock.fileno(), Up)
         self.forked: Future[int] = Future()
         """Its pid."""
         self.exited: Future[Exited] = Future()

@@ -11,6 +11,8 @@ from typing import Any
 
 _WINDOW = 10.0
 """Seconds over which a pace is measured."""
+_STEP = 0.25
+"""Seconds for which one note is enough: however many come, few are kept."""
 
 
 class Pace:
@@ -21,6 +23,8 @@ class Pace:
 
     def note(self, at: float, value: float) -> None:
         """The number is `value` at `at` seconds of any steady clock."""
+        if len(self._seen) > 1 and at - self._seen[-2][0] < _STEP:
+            self._seen.pop()
         self._seen.append((at, value))
         while len(self._seen) > 2 and at - self._seen[0][0] > _WINDOW:
             self._seen.popleft()

@@ -7,19 +7,19 @@ back to the queue a job that nobody works on.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import chain
 
 import msgspec
 
 from server.errors import Crashed
-from server.jobs.attempt import resume_of
 from server.jobs.finish import finish_edition
 from server.jobs.lifecycle import Action, State, sources, target
-from server.pipeline.messages import Start
+from server.pipeline.messages import Resume, Start, decode_fraction
 from server.settings import MediaSettings
 from storage import queue as queue_rows
 from storage.database import Database, Transaction
 from storage.editions import Editions
-from storage.model import Edition, Job, Output, Upload, Video, new_id, now
+from storage.model import Cut, Edition, Job, Output, Upload, Video, new_id, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
@@ -60,15 +60,22 @@ class Taking:
         """The job, now active; None if it was removed, ended or parked in the meantime."""
         return await self._database.write(lambda tx: self._taken(tx, job_id))
 
-    def prepare(self, taken: Taken) -> None:
-        """The edition's folder, without what dead workers left in it. Blocks."""
+    def prepare(self, taken: Taken) -> int:
+        """The edition's folder, without what dead workers left in it. Blocks.
+
+        Returns how many bytes are published of the source, in this and in former editions.
+        """
         self._editions.create(taken.edition.id)
 
-        def names(tx: Transaction) -> set[str]:
-            return {piece.name for piece in edition_rows.pieces(tx, taken.edition.id)}
+        def look(tx: Transaction) -> tuple[set[str], int]:
+            names = {piece.name for piece in edition_rows.pieces(tx, taken.edition.id)}
+            editions = edition_rows.of_source(tx, taken.video.source_id)
+            rows = chain.from_iterable(edition_rows.sizes(tx, edition) for edition in editions)
+            return names, sum(size for _, _, size in rows)
 
-        kept = self._database.submit(names).result()
+        kept, made = self._database.submit(look).result()
         self._editions.sweep(taken.edition.id, kept, taken.epoch)
+        return made
 
     async def rescue(self, running: Collection[str], enqueue: Enqueue) -> int:
         """Gives jobs back to the queue that nobody works on and that are not in it; how many.
@@ -100,13 +107,14 @@ class Taking:
             },
         )
         uploads = upload_rows.of_source(tx, video.source_id)
-        source = upload_rows.source(tx, video.source_id) or {}
+        source = upload_rows.get_source(tx, video.source_id)
+        assert source is not None
         cut = edition_rows.last_cut(tx, edition.id)
         start = Start(
             settings=msgspec.json.decode(edition.settings, type=MediaSettings),
-            ranges=list(self._sources.ranges(uploads)),
-            length=source["length"] if source.get("ended") else None,
-            promised=source.get("length"),
+            ranges=list(self._sources.ranges_of(source, uploads)),
+            length=source.length if source.ended else None,
+            promised=source.length,
             resume=resume_of(cut) if cut else None,
             thorough=job.misses > 0,
         )
@@ -157,3 +165,8 @@ def move(tx: Transaction, job_id: str, action: Action) -> bool:
     """Moves a job as the table of its life allows; False if it does not."""
     states: tuple[State, ...] = sources(action)
     return job_rows.move(tx, job_id, states, target(action))
+
+
+def resume_of(cut: Cut) -> Resume:
+    """How to go on after a published cut."""
+    return msgspec.json.decode(cut.resume, type=Resume, dec_hook=decode_fraction)

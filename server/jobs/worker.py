@@ -16,12 +16,14 @@ from typing import NamedTuple
 import msgspec
 
 from server.errors import Crashed, Hung, JobError, ResumeMismatch
-from server.jobs.attempt import Attempt, EditionChanged, Ended, Stopped
+from server.jobs.attempt import Attempt, Ended
 from server.jobs.feed import Feed
 from server.jobs.lifecycle import Action
 from server.jobs.processes import MediaProcesses
+from server.jobs.publishing import EditionChanged
 from server.jobs.taking import ATTEMPTS, Enqueue, Taken, Taking, end_job, move
-from server.settings import MediaSettings, Patience
+from server.jobs.watch import Stopped
+from server.settings import Allowance, MediaSettings, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import DiskFull, Fenced
@@ -36,6 +38,8 @@ MISSES = 3
 """Attempts in a row without a new cut after which a job is given up."""
 MISSES_FROM_OUTSIDE = 12
 """The same when the file has no part in it: a full disk, a process that somebody killed."""
+_DETAIL = 500
+"""Characters of an error's detail that are kept: it may tell what a media process said."""
 _DISK_FULL_PAUSE = 5.0
 """Seconds until a job is given again that could not even be taken."""
 
@@ -64,6 +68,7 @@ class Worker:
         processes: MediaProcesses,
         settings: MediaSettings,
         patience: Patience,
+        allowance: Allowance,
         places: int,
     ) -> None:
         self._database = database
@@ -72,6 +77,7 @@ class Worker:
         self._taking = Taking(database, editions, source_files, settings)
         self._processes = processes
         self._patience = patience
+        self._allowance = allowance
         self._crowded = False
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="job")
         self._running: dict[str, _Running] = {}
@@ -133,8 +139,8 @@ class Worker:
         """Whatever happens, the job's row tells what became of it."""
         try:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, self._taking.prepare, taken)
-            ended = await self._run(taken, feed)
+            made = await loop.run_in_executor(self._threads, self._taking.prepare, taken)
+            ended = await self._run(taken, made, feed)
         except Fenced:
             return
         except EditionChanged:
@@ -152,21 +158,18 @@ class Worker:
 
     # --- running -----------------------------------------------------------------------------
 
-    async def _run(self, taken: Taken, feed: Feed) -> Ended:
+    async def _run(self, taken: Taken, made: int, feed: Feed) -> Ended:
         stop_listening = self._listen(taken, feed)
         attempt = Attempt(
             database=self._database,
             editions=self._editions,
             processes=self._processes,
             patience=self._patience,
+            allowance=self._allowance,
             crowded=lambda: self._crowded,
             feed=feed,
-            job_id=taken.job.id,
-            epoch=taken.epoch,
-            video_id=taken.video.id,
-            edition=taken.edition,
-            outputs=taken.outputs,
-            start=taken.start,
+            taken=taken,
+            made=made,
             open_source=lambda: self._sources.open_reader(taken.video.source_id),
         )
         running = asyncio.get_running_loop().run_in_executor(self._threads, attempt.run)
@@ -220,6 +223,7 @@ class Worker:
 
     async def _failed(self, taken: Taken, error: JobError | DiskFull) -> None:
         """Again, if another attempt may do better; else the job ends with what there is."""
+        detail = error.detail[:_DETAIL]
 
         def settle(tx: Transaction) -> float | None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
@@ -233,7 +237,7 @@ class Worker:
                     "attempts": attempts,
                     "misses": misses,
                     "error_code": error.code,
-                    "error_detail": error.detail,
+                    "error_detail": detail,
                 },
             )
             outside = isinstance(error, DiskFull) or error.facts.get("outside")
@@ -250,7 +254,7 @@ class Worker:
             return
         _log.warning(
             "attempt failed",
-            extra={"job": taken.job.id, "code": error.code, "detail": error.detail},
+            extra={"job": taken.job.id, "code": error.code, "detail": detail},
         )
         if delay is not None:
             raise Again(delay)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,14 @@ def test_pace() -> None:
     assert pace.per_second() == 50
     assert pace.recent(29) == 50
     assert pace.recent(60) == 0
+
+
+def test_a_pace_keeps_few_notes_however_many_come() -> None:
+    pace = Pace()
+    for n in range(100_000):
+        pace.note(n / 5000, n / 50)
+    assert len(pace._seen) < 100
+    assert pace.per_second() == pytest.approx(100)
 
 
 def test_while_it_uploads_and_encodes() -> None:
