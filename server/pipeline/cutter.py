@@ -49,11 +49,19 @@ class Grid:
 class Cutter:
     """Places pictures. `number` is the cut being made; a resume starts at a later one."""
 
-    def __init__(self, grid: Grid, number: int = 0) -> None:
+    def __init__(self, grid: Grid, number: int = 0, frame: int | None = None) -> None:
+        """`frame`: ticks of one, if pictures are reordered.
+
+        Then a picture that stays long is repeated once, as a keyframe of its own: in decoding
+        order it would stand before others that are shown earlier, and delay them.
+        """
         self._grid = grid
         self._next = number
+        self._frame = frame
         self._keyframe = 0
         self._last: int | None = None
+        self._reordered = False
+        """The last picture may be decoded before others."""
 
     def seed(self, tick: int) -> None:
         """A picture of the cut before, which was published already: the one that may be held."""
@@ -74,6 +82,10 @@ class Cutter:
 
     def _held_before(self, tick: int) -> list[Placed]:
         placed: list[Placed] = []
+        if self._reordered and self._frame and self._last is not None:
+            again = self._last + self._frame
+            if tick >= again + self._grid.patience and again < self._grid.cut(self._next):
+                placed.append(self._place(again, None, held=True, key=True))
         while self._last is not None:
             place = self._grid.cut(self._next)
             if tick < place + self._grid.patience:
@@ -85,11 +97,12 @@ class Cutter:
         self._next += 1
         return self._next - 1
 
-    def _place(self, tick: int, cut: int | None, *, held: bool) -> Placed:
-        key = cut is not None or tick >= self._keyframe
+    def _place(self, tick: int, cut: int | None, *, held: bool, key: bool = False) -> Placed:
+        key = key or cut is not None or tick >= self._keyframe
         if key:
             self._keyframe = self._grid.keyframe_after(tick)
         self._last = tick
+        self._reordered = not key
         return Placed(tick, key, cut, held)
 
 

@@ -28,8 +28,12 @@ _VECTOR = 1024
 class Entry(msgspec.Struct, frozen=True):
     """Where decoding is taken up: packet `packet` of the pictures, the timeline as it was then."""
 
-    packet: int
-    timeline: TimelineState
+    packet: int = 0
+    timeline: TimelineState = TimelineState()
+    sound: Fraction = Fraction(0)
+    """Seconds taken off where sound is taken up, because sound alone had jumped."""
+    alone: bool = False
+    """There are no pictures: it is sound that the timeline is of."""
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -38,8 +42,7 @@ class Resume(msgspec.Struct, frozen=True):
     cut: int
     tick: int
     timescale: int
-    entry: Entry | None
-    """None: from the start."""
+    entry: Entry
     anchors: dict[str, SoundAnchor] = {}
 
 
@@ -104,12 +107,12 @@ class PieceHeader(msgspec.Struct, frozen=True, kw_only=True, tag="piece"):
 
 
 class CutEnd(msgspec.Struct, frozen=True, kw_only=True, tag="cut"):
-    """Cut `cut` is `[start, end)`; the next is made from `entry` on (None: from the start)."""
+    """Cut `cut` is `[start, end)`, all its pieces are sent; the next is made from `entry` on."""
 
     cut: int
     start: int
     end: int
-    entry: Entry | None
+    entry: Entry
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):

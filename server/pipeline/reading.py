@@ -7,6 +7,8 @@ the first frame settles what there is.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -15,15 +17,16 @@ import av.error
 from av.stream import Stream
 
 from server.errors import Damaged, Encrypted, Limits, NoMedia, Truncated
-from server.outputs.port import Plan, Sound
+from server.outputs.port import Plan, Sound, SoundAnchor
+from server.outputs.sound import output_rate
 from server.pipeline import planning
 from server.pipeline.assembly import Assembly
 from server.pipeline.channel import Broken, Failure
-from server.pipeline.decode import Decoded, TrackDecoder
+from server.pipeline.decode import PACKET, Decoded, PictureDecoder, TrackDecoder
 from server.pipeline.intake import Opened, ended_early
 from server.pipeline.messages import Done, Entry, Notice, Start
-from server.pipeline.sync import NEAR, SoundSync
-from server.pipeline.timeline import JUMP, Timeline, TimelineState
+from server.pipeline.sync import NEAR, SoundPackets, SoundSync
+from server.pipeline.timeline import STILLS, Timeline, TimelineState
 from storage.growing import GrowingFile
 
 _SOUND_PRE_ROLL = 16
@@ -32,7 +35,12 @@ _PICTURE_BYTES = 32
 """Bytes a pixel that decoding takes at least, with the pictures that are kept for reference."""
 _OVERHANG = 1
 """Seconds by which sound may outlast the pictures before the last picture is held for it."""
-
+_TS_DISCONT = 0x0200
+"""FFmpeg's AVFMT_TS_DISCONT: times in this format may jump."""
+_UNHEARD = 1 << 26
+"""Bytes of packets of sound that wait for the first picture."""
+_LAG = 1800
+"""Seconds by which pictures may be written behind their sound; more is another clock."""
 
 Settle = Callable[[Opened, Plan, planning.PictureSource | None, Entry | None], Assembly]
 """Begins an edition as planned."""
@@ -57,17 +65,28 @@ class Reading:
         self._notices = list(opened.notices)
         resume = None if start.thorough else start.resume
         self._entry = resume.entry if resume else None
-        first = self._entry.packet if self._entry else 0
         anchors = list(resume.anchors.values()) if resume else []
-        heard = max(0, min((a.packet for a in anchors), default=0) - _SOUND_PRE_ROLL)
-        self._first_packet = first
-        self._video: TrackDecoder[av.VideoFrame] | None = None
+        self._first_packet = self._entry.packet if self._entry else 0
+        anchor = min(anchors, key=lambda anchor: anchor.packet, default=SoundAnchor(0, 0))
+        self._first_sound = anchor.packet
+        self._video: PictureDecoder | None = None
         self._audio: TrackDecoder[av.AudioFrame] | None = None
-        if opened.video is not None:
-            self._video = TrackDecoder(opened.video, first)
+        if opened.video is not None and not (self._entry and self._entry.alone):
+            self._video = PictureDecoder(opened.video, self._first_packet)
         if opened.audio is not None:
+            heard = max(0, self._first_sound - _SOUND_PRE_ROLL)
             self._audio = TrackDecoder(opened.audio, heard)
+        self._steady = _is_steady(opened)
+        self._packets = SoundPackets((opened.audio and opened.audio.time_base) or Fraction(1))
+        self._unheard: deque[av.Packet[Stream]] = deque()
+        """Packets of sound that wait for the first picture."""
+        self._unheard_bytes = 0
+        self._patience = Fraction(NEAR)
+        """Seconds that the pictures may be behind the sound before the last one is held."""
         self._sync: SoundSync[Decoded[av.AudioFrame]] = SoundSync()
+        if self._entry and opened.audio is not None and anchors:
+            rate = output_rate(opened.audio.codec_context.sample_rate or 0)
+            self._sync = SoundSync(self._entry.sound, Fraction(anchor.position, rate))
         self._assembly: Assembly | None = None
         self._timeline: Timeline | None = None
         """Of the pictures; None until there is one, or if there are none."""
@@ -77,6 +96,8 @@ class Reading:
         """Seconds up to which pictures have come (sound, if there are none)."""
         self._heard = Fraction(0)
         """Seconds up to which sound has come."""
+        self._too_late = Fraction(0)
+        """Seconds of sound that came when silence had taken its place."""
         self._end = 0
         """The tick at which what has come so far ends."""
 
@@ -117,27 +138,54 @@ class Reading:
     def _packet(self, packet: av.Packet[Stream]) -> None:
         if self._failure.error:
             raise Broken
-        if packet.stream is self._opened.video and self._video:
+        if packet.stream is not self._opened.video:
+            self._sound_packet(packet)
+        elif self._video:
+            if packet.pts is not None:
+                self._learn_lag(self._packets.lead(packet.pts * packet.time_base))
             for picture in self._video.feed(packet):
                 self._picture(picture)
-        elif self._audio:
-            for sound in self._audio.feed(packet):
+
+    def _sound_packet(self, packet: av.Packet[Stream]) -> None:
+        if self._audio is None:
+            return
+        self._packets.add(packet.pts, packet.duration)
+        self._unheard.append(packet)
+        self._unheard_bytes += packet.size + PACKET
+        if self._assembly is None and self._video:
+            for picture in self._video.due(self._packets.end - self._patience):
+                self._picture(picture)
+        if self._assembly or self._audio.passing or not self._pictures_expected():
+            self._hear()
+
+    def _learn_lag(self, lag: Fraction) -> None:
+        """A picture was written `lag` seconds behind its sound: others may be twice as far."""
+        if lag <= _LAG:
+            self._patience = max(self._patience, NEAR + 2 * lag)
+
+    def _hear(self) -> None:
+        while self._audio and self._unheard:
+            for sound in self._audio.feed(self._unheard.popleft()):
                 self._sound(sound)
 
     def _flush(self) -> None:
         if self._video:
             for picture in self._video.flush():
                 self._picture(picture)
+        self._hear()
         if self._audio:
             for sound in self._audio.flush():
                 self._sound(sound)
-        if self._assembly is None and self._sync.waiting:
-            self._sound_is_all()
         self._place_sound(ended=True)
 
     # --- pictures ----------------------------------------------------------------------------
 
     def _picture(self, decoded: Decoded[av.VideoFrame]) -> None:
+        self._show(decoded)
+        self._hear()
+        self._place_sound()
+
+    def _show(self, decoded: Decoded[av.VideoFrame]) -> None:
         if decoded.packet < self._first_packet:
             return  # shown before the keyframe that decoding was taken up at
         if self._assembly is None:
@@ -147,33 +195,67 @@ class Reading:
             return  # it has been decided that there are no pictures
         if decoded.frame.key_frame and timeline.state.origin is not None:
             self._assembly.keyframe(Entry(decoded.packet, timeline.state))
-        tick = timeline.tick(decoded.at)
+        tick = timeline.tick(decoded.at, key=decoded.frame.key_frame)
         if tick is None:
             return
-        duration = round(decoded.duration * timeline.timescale)
-        believed = 0 < duration <= JUMP * timeline.timescale
-        self._end = tick + (duration if believed else timeline.nominal)
+        self._end = tick + self._lasts(timeline, decoded)
         self._assembly.picture(decoded.frame, tick)
-        self._seen = Fraction(tick, timeline.timescale)
-        self._place_sound()
+        self._seen = max(self._seen, Fraction(tick, timeline.timescale))
+
+    def _lasts(self, timeline: Timeline, decoded: Decoded[av.VideoFrame]) -> int:
+        """Ticks for which a picture is shown if none follows."""
+        container, duration = self._opened.container, decoded.duration
+        if duration > _OVERHANG and container.duration and decoded.at is not None:
+            # Durations are told in decoding order: the last one shown may have another's.
+            end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
+            duration = min(duration, end - decoded.at)
+        ticks = round(duration * timeline.timescale)
+        return ticks if timeline.lasts(ticks) else timeline.nominal
 
     def _begin_pictures(self, frame: av.VideoFrame) -> tuple[Assembly, Timeline]:
         source = planning.picture_source(self._opened, frame)
         plan = planning.plan(source, self._opened.audio, self._start)
-        state = self._entry.timeline if self._entry else None
-        return (
-            self._settle(self._opened, plan, source, None),
-            Timeline(plan.timescale, source.nominal, state),
+        timeline = Timeline(
+            plan.timescale,
+            source.nominal,
+            self._entry.timeline if self._entry else None,
+            steady=self._steady,
+            sounding=self._packets.fills,
         )
+        return self._settle(self._opened, plan, source, None), timeline
+
+    def _hold(self, assembly: Assembly, timeline: Timeline, until: Fraction) -> None:
+        """No picture up to `until` is still to come: the last one stays where cuts are due."""
+        assert self._video is not None
+        for picture in self._video.due(timeline.state.source(until)):
+            self._show(picture)
+        tick = int(until * timeline.timescale)
+        earliest = self._video.earliest
+        if earliest is not None:
+            inside = earliest - timeline.state.source(Fraction(0))
+            tick = min(tick, round(inside * timeline.timescale) - 1)
+        if tick > self._seen * timeline.timescale:
+            timeline.hold(tick)
+            assembly.hold_until(tick)
+            self._seen = Fraction(tick, timeline.timescale)
 
     # --- sound -------------------------------------------------------------------------------
 
     def _sound(self, decoded: Decoded[av.AudioFrame]) -> None:
+        if decoded.packet < self._first_sound:
+            return  # it only prepared the decoder
         self._sync.offer(decoded, decoded.at, decoded.duration)
-        pictures_expected = self._opened.video is not None and self._sync.waiting <= NEAR
-        if self._assembly is None and not pictures_expected:
+        if self._assembly is None:
             self._sound_is_all()
         self._place_sound()
+
+    def _pictures_expected(self) -> bool:
+        """Whether sound should go on waiting for the first picture."""
+        if self._video is None or self._entry is not None:
+            return self._video is not None
+        if self._video.damaged:
+            return self._packets.span <= NEAR
+        return self._unheard_bytes <= _UNHEARD
 
     def _sound_is_all(self) -> None:
         """There are no pictures, or none have come: sound is the clock."""
@@ -181,26 +263,35 @@ class Reading:
             self._notices.append(Notice("video_dropped", "no picture could be decoded"))
         first, at = self._sync.first()
         plan = planning.plan_sound(self._opened, first.frame, self._start)
-        self._origin = self._entry.timeline if self._entry else TimelineState(origin=at, last=0)
-        self._assembly = self._settle(self._opened, plan, None, Entry(0, self._origin))
+        self._origin = self._entry.timeline if self._entry else TimelineState(origin=at)
+        entry = Entry(timeline=self._origin, alone=True)
+        self._assembly = self._settle(self._opened, plan, None, entry)
 
     def _place_sound(self, *, ended: bool = False) -> None:
         assembly, audio = self._assembly, self._opened.audio
         if assembly is None or audio is None:
             return
         timescale = assembly.plan.timescale
-        state = self._timeline.state if self._timeline else self._origin
-        for decoded, at in self._sync.ready(state, self._seen, ended=ended):
-            self._heard = at + decoded.duration
+        while True:
+            state = self._timeline.state if self._timeline else self._origin
+            reach = STILLS - self._packets.gaps if self._steady else Fraction(0)
+            taken = self._sync.take(state, self._seen, reach=reach, ended=ended)
+            if taken is None:
+                return
+            decoded, at = taken
+            end = at + decoded.duration
+            if 0 < end <= assembly.silent_until:
+                self._too_late += decoded.duration
+                continue
+            self._heard = max(self._heard, end)
             if self._timeline is None:
                 self._seen = self._heard
                 self._end = max(self._end, round(self._heard * timescale))
                 assembly.sound_alone(round(at * timescale))
-            elif at - self._seen > NEAR:
-                # Pictures have stopped coming, so the last one stays.
-                assembly.hold_until(int((at - NEAR) * timescale))
-                self._seen = at - NEAR
-            assembly.sound(audio.index, Sound(decoded.frame, at, decoded.packet))
+            elif at - self._seen > self._patience:
+                self._hold(assembly, self._timeline, at - self._patience)
+            sound = Sound(decoded.frame, at, decoded.packet)
+            assembly.sound(audio.index, sound, self._sync.shift)
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -233,7 +324,20 @@ class Reading:
             if decoder and decoder.damaged:
                 notices.append(Notice("damaged_packets", f"{decoder.damaged} ({name})"))
         if self._timeline and self._timeline.state.jumps:
-            notices.append(Notice("times_jump", str(len(self._timeline.state.jumps))))
+            notices.append(Notice("times_jump", str(self._timeline.state.jumps)))
+        if self._sync.jumps:
+            notices.append(Notice("sound_jumps", str(self._sync.jumps)))
+        if self._too_late:
+            notices.append(Notice("sound_late", str(math.ceil(self._too_late))))
         if self._timeline and self._timeline.late:
             notices.append(Notice("pictures_late", str(self._timeline.late)))
         return notices
+
+
+def _is_steady(opened: Opened) -> bool:
+    """Whether the times in the container make one line, as far as its format says.
+
+    FLV is a live stream as it came, broken clocks included.
+    """
+    kind = opened.container.format
+    return not kind.flags & _TS_DISCONT and kind.name != "flv"

@@ -1,14 +1,14 @@
 """Changes when: how the times of sound follow those of pictures does.
 
 The pictures' timeline closes jumps; sound must take the same step. Its packets may come before
-or after the picture that jumps, so sound that seems to be far away waits until the pictures
-have decided. Pure: times in, times out.
+or after the picture that jumps, so sound that seems to be far ahead waits until the pictures
+have decided. Sound that has always been behind them has not jumped: it comes late. Pure: times
+in, times out.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
@@ -16,8 +16,60 @@ from server.pipeline.timeline import JUMP, TimelineState
 
 NEAR = 15
 """Seconds between the latest picture and sound that may well belong beside it."""
+_STEP = 1
+"""Seconds by which sound may differ from what was to come and still follow it."""
+_RUNS = 16
 
 T = TypeVar("T")
+
+
+class SoundPackets:
+    """Where the source has sound, as its packets tell: a resume learns the same from them."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._time_base = time_base
+        self._step, self._jump = int(_STEP / time_base), int(JUMP / time_base)
+        self._runs: deque[tuple[int, int]] = deque(maxlen=_RUNS)
+        self._first = 0
+        self._gaps = 0
+
+    @property
+    def end(self) -> Fraction:
+        """The second of the source up to which they have come."""
+        return (self._runs[-1][1] if self._runs else 0) * self._time_base
+
+    @property
+    def span(self) -> Fraction:
+        """Seconds from the first one on."""
+        return self.end - self._first * self._time_base
+
+    def lead(self, at: Fraction) -> Fraction:
+        """Seconds by which they are ahead of a picture at `at`, if that is of the same clock."""
+        start = self._runs[-1][0] * self._time_base if self._runs else at
+        return self.end - at if start <= at + _STEP else Fraction(0)
+
+    @property
+    def gaps(self) -> Fraction:
+        """Seconds of all gaps that are too long for the sound to simply go on."""
+        return self._gaps * self._time_base
+
+    def add(self, at: int | None, duration: int | None) -> None:
+        """The next packet, in units of the time base."""
+        start, end = self._runs[-1] if self._runs else (at or 0, at or 0)
+        at = end if at is None else at
+        if not self._runs:
+            self._first = at
+        if self._runs and abs(at - end) <= self._step:
+            self._runs[-1] = start, max(end, at + (duration or 0))
+        else:
+            self._gaps += at - end if at - end > self._jump else 0
+            self._runs.append((at, at + (duration or 0)))
+
+    def fills(self, start: Fraction, end: Fraction) -> bool:
+        """Whether there is sound for more than half of the time between two seconds."""
+        first, last = start / self._time_base, end / self._time_base
+        filled = (min(last, Fraction(b)) - max(first, Fraction(a)) for a, b in self._runs)
+        return sum(max(stretch, Fraction(0)) for stretch in filled) > (last - first) / 2
 
 
 class _Held(NamedTuple, Generic[T]):
@@ -29,17 +81,19 @@ class _Held(NamedTuple, Generic[T]):
 class SoundSync(Generic[T]):
     """Gives each stretch of sound its time on our timeline.
 
-    `offer` takes sound in the order of its track, `ready` yields what can be placed:
-    (item, seconds on our timeline).
+    `offer` takes sound in the order of its track, `take` gives what can be placed.
     """
 
-    def __init__(self, shift: Fraction = Fraction(0)) -> None:
+    def __init__(self, shift: Fraction = Fraction(0), follows: Fraction | None = None) -> None:
+        """On a resume the first sound belongs at `follows`, with `shift` taken off."""
         self._held: deque[_Held[T]] = deque()
-        self._waiting = Fraction(0)
-        self._next: Fraction | None = None
+        self._next = follows
+        """Where sound belongs that follows what was taken last: here, and in the source."""
         self._source_next: Fraction | None = None
-        self._extra = shift
+        self.shift = shift
         """Seconds taken off because sound alone jumped."""
+        self.waiting = Fraction(0)
+        """Seconds of sound that wait."""
         self.jumps = 0
 
     def offer(self, item: T, at: Fraction | None, duration: Fraction) -> None:
@@ -48,50 +102,55 @@ class SoundSync(Generic[T]):
             last = self._held[-1] if self._held else None
             at = last.at + last.duration if last else (self._source_next or Fraction(0))
         self._held.append(_Held(item, at, duration))
-        self._waiting += duration
+        self.waiting += duration
 
     def first(self) -> tuple[T, Fraction]:
         """The earliest sound that waits, and its time in the source."""
         return self._held[0].item, self._held[0].at
 
-    @property
-    def waiting(self) -> Fraction:
-        """Seconds of sound that wait."""
-        return self._waiting
+    def take(
+        self,
+        timeline: TimelineState,
+        seen: Fraction,
+        *,
+        reach: Fraction = Fraction(0),
+        ended: bool = False,
+    ) -> tuple[T, Fraction] | None:
+        """The next sound and its time (seconds of ours); None if it has to wait.
 
-    def ready(
-        self, timeline: TimelineState, seen: Fraction, *, ended: bool = False
-    ) -> Iterator[tuple[T, Fraction]]:
-        """What can be placed now that the pictures have come to `seen` seconds.
-
-        With `ended` no more pictures come, and everything is placed.
+        The pictures have come to `seen` seconds; sound that stays ahead of them by at most
+        `reach` is believed. With `ended` no more pictures come, and nothing waits.
         """
-        while self._held and timeline.origin is not None:
-            head = self._held[0]
-            at = self._place(head, timeline, seen)
-            if at is None:
-                if self._waiting <= NEAR and not ended:
-                    return
+        if not self._held or timeline.origin is None:
+            return None
+        head = self._held[0]
+        told = head.at - timeline.origin - self.shift
+        at = self._place(head, (told - timeline.shift, told - timeline.before), seen)
+        if at is None:
+            if self.waiting <= NEAR and not ended:
+                return None
+            at = told - timeline.shift
+            if not seen < at <= seen + reach:
                 # Sound alone has jumped: it goes on where it was.
-                at = self._next if self._next is not None else seen
-                self._extra += head.at - timeline.origin - timeline.shift() - self._extra - at
+                follows = self._next if self._next is not None else seen
+                self.shift += at - follows
                 self.jumps += 1
-            self._held.popleft()
-            self._waiting -= head.duration
-            self._next = at + head.duration
-            self._source_next = head.at + head.duration
-            yield head.item, at
+                at = follows
+        self._held.popleft()
+        self.waiting -= head.duration
+        self._next = at + head.duration
+        self._source_next = head.at + head.duration
+        return head.item, at
 
-    def _place(self, held: _Held[T], timeline: TimelineState, seen: Fraction) -> Fraction | None:
-        """Its time if that is believable: it goes on, or it is near the pictures."""
-        assert timeline.origin is not None
-        shifts = [timeline.shift()]
-        if timeline.jumps:
-            shifts.append(timeline.jumps[-2].shift if len(timeline.jumps) > 1 else Fraction(0))
-        for shift in shifts:
-            at = held.at - timeline.origin - shift - self._extra
-            if self._next is not None and -1 <= at - self._next <= JUMP:
+    def _place(
+        self, held: _Held[T], places: tuple[Fraction, Fraction], seen: Fraction
+    ) -> Fraction | None:
+        """Its time if that is believable: it goes on, is near the pictures, or comes late."""
+        for at in places:
+            if self._next is not None and -_STEP <= at - self._next <= JUMP:
                 return at
             if abs(at - seen) <= NEAR:
                 return at
-        return None
+        nearest = min(places, key=lambda at: abs(at - seen))
+        went_back = self._source_next is not None and held.at < self._source_next - _STEP
+        return nearest if nearest < seen and not went_back else None

@@ -13,6 +13,7 @@ from tests.support import media
 from tests.support.clips import Clip
 
 TIMES = tuple(0.04 * n for n in range(60)) + tuple(4.7 + 0.05 * n for n in range(150))
+SLIDES = (*(n / 25 for n in range(60)), 14.5, 29.0, *(31 + n / 25 for n in range(40)))
 CLIPS = {
     "resume.mp4": Clip(seconds=14, keyframe_every=70),
     "resume.mkv": Clip(seconds=14, container="matroska", audio_codec="mp3"),
@@ -22,6 +23,9 @@ CLIPS = {
     "resume-sound.mkv": Clip(seconds=30, container="matroska", video=False),
     "resume-long.mkv": Clip(seconds=40, fps=Fraction(5), container="matroska", keyframe_every=40),
     "resume-late.mkv": Clip(seconds=14, container="matroska", audio_from=7),
+    "resume-slides.mp4": Clip(seconds=40, times=(0.0, 13.0, 27.0, 38.0)),
+    "resume-slides.ts": Clip(seconds=40, times=(0.0, 13.0, 27.0, 38.0), container="mpegts"),
+    "resume-slides.mkv": Clip(seconds=33, times=SLIDES, container="matroska", keyframe_every=3),
 }
 
 
@@ -44,14 +48,19 @@ def test_goes_on_alike_after_every_cut(
             assert (end.start, end.end) == (whole.ends[number].start, whole.ends[number].end)
 
 
-def test_pictures_go_on_at_their_times(processes: MediaProcesses, clips: Clips) -> None:
-    path = clips("resume-vfr.mp4", CLIPS["resume-vfr.mp4"])
+@pytest.mark.parametrize(
+    ("name", "cut"), [("resume-vfr.mp4", 2), ("resume-slides.mp4", 6), ("resume-slides.mkv", 7)]
+)
+def test_pictures_go_on_at_their_times(
+    processes: MediaProcesses, clips: Clips, name: str, cut: int
+) -> None:
+    path = clips(name, CLIPS[name])
     whole = media.run(processes, path)
-    name = whole.names("video")[0]
-    times = media.picture_times(whole.file(name))
-    rest = media.run(processes, path, resume=whole.resume_at(2))
+    video = whole.names("video")[0]
+    times = media.picture_times(whole.file(video))
+    rest = media.run(processes, path, resume=whole.resume_at(cut))
     whole.pieces |= rest.pieces
-    joined = media.picture_times(whole.file(name))
+    joined = media.picture_times(whole.file(video))
     assert joined == times
 
 

@@ -63,15 +63,15 @@ def test_no_cut_is_longer_than_the_target_and_the_patience(gaps: list[int]) -> N
     assert all(b - a < 4400 for a, b in pairwise(starts))
 
 
-@given(steps, st.integers(1, 20))
-def test_a_resume_cuts_alike(gaps: list[int], number: int) -> None:
+@given(steps, st.integers(1, 20), st.none() | st.just(40))
+def test_a_resume_cuts_alike(gaps: list[int], number: int, frame: int | None) -> None:
     ticks = ticks_of(gaps)
-    whole = place(ticks)
+    whole = place(ticks, Cutter(GRID, frame=frame))
     starts = {p.cut: p.tick for p in whole if p.cut is not None}
     if number not in starts:
         return
     start = starts[number]
-    cutter = Cutter(GRID, number)
+    cutter = Cutter(GRID, number, frame)
     for tick in (tick for tick in ticks if tick < start):
         cutter.seed(tick)
     resumed = place([tick for tick in ticks if tick >= start], cutter)
@@ -82,6 +82,27 @@ def test_holds_the_last_picture_when_none_comes() -> None:
     placed = place([0, 1000, 9000])
     held = [(p.tick, p.cut) for p in placed if p.held]
     assert held == [(2000, 1), (4000, 2), (8000, 3)]
+
+
+@given(steps)
+def test_a_picture_that_stays_long_is_a_keyframe(gaps: list[int]) -> None:
+    """Where pictures are reordered, it would delay those that are decoded after it."""
+    ticks = ticks_of(gaps)
+    placed = place(ticks, Cutter(GRID, frame=40))
+    assert all(a.tick < b.tick for a, b in pairwise(placed))
+    assert [p.tick for p in placed if not p.held] == ticks
+    assert all(a.key for a, b in pairwise(placed) if b.tick - a.tick >= 480)
+    cuts = [(p.tick, p.cut) for p in placed if p.cut is not None]
+    assert cuts == [(p.tick, p.cut) for p in place(ticks) if p.cut is not None]
+
+
+def test_it_is_repeated_once_and_by_no_resume() -> None:
+    placed = place([0, 40, 80, 1500, 1540, 5000], Cutter(GRID, frame=40))
+    assert [p.tick for p in placed if p.held] == [120, 1580, 2000, 4000]
+    resumed = Cutter(GRID, 1, frame=40)
+    resumed.seed(1500)
+    resumed.seed(1540)
+    assert resumed.picture(5000) == placed[-3:]
 
 
 def test_advance_holds_only_when_patience_is_over() -> None:

@@ -24,7 +24,7 @@ from server.pipeline.messages import (
     Progress,
     Up,
 )
-from server.pipeline.timeline import Jump, TimelineState
+from server.pipeline.timeline import TimelineState
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def test_messages_arrive_as_they_were(pair: tuple[Link, Link]) -> None:
     host.send(End(9))
     assert media.receive() == (Available(3, 9), 0)
     assert media.receive() == (End(9), 0)
-    state = TimelineState(Fraction(1, 3), 7, [Jump(Fraction(5), Fraction(-2, 7))])
-    end = CutEnd(cut=1, start=2, end=3, entry=Entry(4, state))
+    state = TimelineState(Fraction(1, 3), 7, shift=Fraction(-2, 7), jumps=1)
+    end = CutEnd(cut=1, start=2, end=3, entry=Entry(4, state, Fraction(5, 9)))
     media.send(end)
     assert host.receive() == (end, 0)
 

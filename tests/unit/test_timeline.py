@@ -3,9 +3,11 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.pipeline.messages import encode_fraction
 from server.pipeline.timeline import JUMP, Timeline, timescale_for
 
 millis = st.integers(0, 120_000).map(lambda ms: Fraction(ms, 1000))
@@ -43,8 +45,76 @@ def test_keeps_exact_times() -> None:
 def test_closes_a_jump_and_remembers_it() -> None:
     timeline = Timeline(1000, 40)
     assert [timeline.tick(Fraction(t)) for t in (0, 1, 3601, 3602)] == [0, 1000, 1040, 2040]
-    assert len(timeline.state.jumps) == 1
-    assert timeline.state.shift() == Fraction(3601) - Fraction(1040, 1000)
+    assert timeline.state.jumps == 1
+    assert timeline.state.before == 0
+    assert timeline.state.shift == Fraction(3601) - Fraction(1040, 1000)
+
+
+def test_what_it_knows_does_not_grow_with_the_jumps() -> None:
+    timeline = Timeline(90_000, 3600)
+    sizes = []
+    for number in range(1000):
+        timeline.tick(Fraction(number * 11_003, 1000))
+        sizes.append(len(msgspec.msgpack.encode(timeline.state, enc_hook=encode_fraction)))
+    assert timeline.state.jumps == 999
+    assert sizes[-1] < sizes[1] + 20
+
+
+def test_a_gap_through_which_sound_goes_on_is_real() -> None:
+    asked: list[tuple[Fraction, Fraction]] = []
+
+    def sounding(start: Fraction, end: Fraction) -> bool:
+        asked.append((start, end))
+        return end < 100
+
+    timeline = Timeline(1000, 40, sounding=sounding)
+    times = [Fraction(n) for n in (7, 19, 49, 149)]
+    assert [timeline.tick(at) for at in times] == [0, 12_000, 42_000, 42_040]
+    assert asked == [(times[n], times[n + 1]) for n in range(3)]
+    assert timeline.state.stills == 0
+
+
+def test_a_steady_clock_is_believed_for_some_hours_in_all() -> None:
+    timeline = Timeline(1000, 40, steady=True)
+    ticks = [timeline.tick(Fraction(3600 * n)) for n in range(8)]
+    assert ticks == [*(3_600_000 * n for n in range(7)), 21_600_040]
+    assert timeline.state.jumps == 1
+    assert not timeline.lasts(3_600_000)
+    assert timeline.lasts(9_000)
+
+
+def test_a_clock_that_goes_back_is_not_steady() -> None:
+    timeline = Timeline(1000, 40, steady=True, sounding=lambda *_: True)
+    assert [timeline.tick(Fraction(t)) for t in (100, 101, 5, 6)] == [0, 1000, 1040, 2040]
+
+
+def test_a_clock_starts_anew_with_a_keyframe() -> None:
+    timeline = Timeline(1000, 40)
+    assert [timeline.tick(Fraction(t)) for t in (0, 36)] == [0, 40]
+    assert timeline.tick(Fraction(24), key=False) is None
+    assert timeline.tick(Fraction(37), key=False) == 1040
+    assert timeline.tick(Fraction(5), key=True) == 1080
+    assert (timeline.late, timeline.state.jumps) == (1, 2)
+
+
+def test_or_when_many_are_behind() -> None:
+    timeline = Timeline(1000, 40)
+    ticks = [timeline.tick(Fraction(900 + n, 1), key=not n) for n in range(3)]
+    ticks += [timeline.tick(Fraction(n, 25), key=False) for n in range(100)]
+    assert ticks[:3] == [0, 1000, 2000]
+    assert ticks[3:67] == [None] * 64
+    assert ticks[67:] == [2040 + 40 * n for n in range(36)]
+
+
+def test_what_has_been_held_is_over() -> None:
+    timeline = Timeline(1000, 40)
+    timeline.tick(Fraction(0))
+    timeline.hold(25_000)
+    assert [timeline.tick(Fraction(t)) for t in (6, 12, 20, 25)] == [None] * 4
+    assert timeline.tick(Fraction(25_001, 1000)) == 25_001
+    assert (timeline.late, timeline.state.jumps) == (4, 0)
+    timeline.hold(30_000)
+    assert timeline.tick(None) == 30_040
 
 
 def test_a_clock_that_starts_anew_goes_on() -> None:
