@@ -12,8 +12,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from server.api.connections import Door, most_connections, raise_descriptors
 from server.api.headers import cors
 from server.api.health import Health
+from server.api.hosts import hosts
 from server.api.pages import Pages, web_root
 from server.api.playback import Playback
 from server.api.problems import problems
@@ -42,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 _READ_BUFFER = 1 << 21
 """Bytes that a connection buffers: with less, bodies cost more CPU."""
+_BACKLOG = 128
+"""Connections that the kernel keeps until they are let in."""
 _SHUTDOWN = 10.0
 """Seconds that requests get to end once the server was told to."""
 
@@ -60,7 +64,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         database = Database(directory.database)
         database.open()
         stack.callback(database.close)
-        sources, editions = Sources(directory), Editions(directory)
+        sources, editions = Sources(directory), Editions(directory, settings.min_free_space)
         files = ThreadPoolExecutor(8, thread_name_prefix="files")
         stack.callback(files.shutdown)
         loop = asyncio.get_running_loop()
@@ -74,11 +78,16 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         await loop.run_in_executor(files, processes.warm)
         places = settings.places()
         worker = Worker(
-            database, editions, sources, processes, settings.media, settings.patience(), sum(places)
+            database,
+            editions,
+            sources,
+            processes,
+            settings.media,
+            settings.patience(),
+            settings.allowance(),
+            sum(places),
         )
         eraser = Eraser(database, sources, editions)
-        removal = Removal(database, worker, eraser, files)
-        stack.push_async_callback(removal.finish)
         queue = Queue(SqliteConnector(database), worker, sum(places))
         dispatcher = Dispatcher(
             database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
@@ -98,6 +107,8 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             takeover_after=settings.takeover_after,
             on_bytes=on_bytes,
         )
+        removal = Removal(database, worker, eraser, files, receiver.settle)
+        stack.push_async_callback(removal.finish)
         shelf = Shelf(database)
         urls = Urls(settings.trusted_proxies)
         rooms = (
@@ -116,7 +127,8 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
-        app = web.Application(middlewares=[problems, sessions(urls)])
+        ours = hosts(urls, settings.host, settings.allowed_hosts)
+        app = web.Application(middlewares=[problems, ours, sessions(urls, secret)])
         app.on_response_prepare.append(cors)
         for room in rooms:
             app.add_routes(room.routes())
@@ -146,6 +158,8 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    descriptors = raise_descriptors()
+    most = settings.max_connections or most_connections(descriptors, sum(settings.places()))
     async with house(settings) as app:
         runner = web.AppRunner(
             app,
@@ -156,12 +170,17 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             shutdown_timeout=_SHUTDOWN,
         )
         await runner.setup()
+        assert runner.server is not None
         try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-            host, port = runner.addresses[0][:2]
+            door = Door(runner.server, most, settings.connection_timeout)
+            listening = await loop.create_server(
+                door, settings.host, settings.port, backlog=_BACKLOG
+            )
+            host, port = listening.sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             ready(f"http://{shown}:{port}/")
             await stop.wait()
             _log.info("stopping")
+            listening.close()
         finally:
             await runner.cleanup()

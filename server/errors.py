@@ -29,6 +29,12 @@ class SessionInvalid(ReelraceError):
     code = "session_invalid"
 
 
+class HostRefused(ReelraceError):
+    """This server does not answer to that name."""
+
+    code = "host_refused"
+
+
 class OriginRefused(ReelraceError):
     """This page may not act in your name here."""
 
@@ -126,6 +132,7 @@ STATUS: dict[type[ReelraceError], int] = {
     NotFound: 404,
     BadRequest: 400,
     SessionInvalid: 400,
+    HostRefused: 421,
     OriginRefused: 403,
     GrantInvalid: 404,
     EncodingRefused: 415,
@@ -202,7 +209,7 @@ class Damaged(JobError):
 
 
 class Limits(JobError):
-    """The file needs more memory or larger pictures than this server allows."""
+    """The file needs more memory, time or space, or larger pictures, than this server allows."""
 
     code = "limits"
 

@@ -7,12 +7,13 @@
     marks/ab/<id>         how many bytes of an upload have been written (8 bytes)
     editions/ab/<id>/     the pieces of an edition, flat
 
-Ids are ours; nothing a client sent is ever part of a path.
+Ids are ours; nothing a client sent is ever part of a path. All of it is for its owner alone.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -20,7 +21,11 @@ from pathlib import Path
 
 from storage.errors import StoreInUse
 
+_log = logging.getLogger(__name__)
+
 _ID = re.compile(r"[0-9a-f]{32}")
+_FOLDERS = ("sources", "marks", "editions")
+_OTHERS = 0o077
 
 
 class DataDirectory:
@@ -41,8 +46,13 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = None
             raise StoreInUse(str(self.root)) from error
-        for name in ("sources", "marks", "editions"):
-            (self.root / name).mkdir(exist_ok=True)
+        for name in _FOLDERS:
+            (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        # SQLite would make it readable; its other files it makes as this one is.
+        os.close(os.open(self.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        files = (*self.root.glob(f"{self.database.name}*"), *self.root.glob("secret"))
+        for path in (self.root, *files, *(self.root / name for name in _FOLDERS)):
+            _close_to_others(path)
 
     def release(self) -> None:
         """Lets another server take the directory."""
@@ -73,6 +83,19 @@ class DataDirectory:
         if not _ID.fullmatch(identifier):
             raise ValueError(f"not an id: {identifier!r}")
         return self.root / kind / identifier[:2] / identifier
+
+
+def _close_to_others(path: Path) -> None:
+    """Somebody else may have made it, or an older server."""
+    mode = path.stat().st_mode & 0o7777
+    if not mode & _OTHERS:
+        return
+    try:
+        path.chmod(mode & ~_OTHERS)
+    except PermissionError:  # it is not ours: what we make in it is closed by itself
+        _log.warning("others may read in the data directory", extra={"path": str(path)})
+    else:
+        _log.warning("others could read it, and no longer can", extra={"path": str(path)})
 
 
 def write_new(path: Path, data: bytes) -> None:

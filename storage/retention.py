@@ -9,6 +9,7 @@ from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Video
 from storage.records import editions as edition_rows
+from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
 from storage.records import videos as video_rows
 from storage.sources import Sources
@@ -23,7 +24,7 @@ class Eraser:
         self._editions = editions
 
     def erase(self, video: Video) -> None:
-        """Removes a buried video's files and rows. Its job must have been stopped."""
+        """Removes a buried video's files and rows. Its jobs must have been stopped."""
         editions, uploads = self._database.submit(
             lambda tx: (
                 edition_rows.of_source(tx, video.source_id),
@@ -40,6 +41,7 @@ class Eraser:
             for edition in editions:
                 edition_rows.remove(tx, edition)
             upload_rows.remove_source(tx, video.source_id)
+            job_rows.forget(tx, video.id)
             video_rows.forget(tx, video.id)
 
         self._database.submit(forget).result()

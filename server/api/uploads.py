@@ -20,7 +20,7 @@ from server.errors import EncodingRefused, NotFound
 from server.jobs.lifecycle import State
 from server.jobs.removal import Removal
 from server.protocols import tus
-from server.protocols.resumable import UploadState, judge_filename, title_of
+from server.protocols.resumable import UploadState, judge_filename, judge_title, title_of
 from storage.database import Database, Transaction
 from storage.model import Job, Upload, Video, new_id, now
 from storage.records import jobs as job_rows
@@ -30,8 +30,17 @@ from storage.records import videos as video_rows
 from storage.sources import Sources
 
 VIDEO_HEADER = "Reelrace-Video-Id"
-_TITLE_LIMIT = 500
-_COPY = 1 << 20
+_COPY = 1 << 16
+"""Bytes: a reader has two or three times as many in memory, and may be slow."""
+_DOWNLOAD = {
+    "Content-Type": "application/octet-stream",
+    "Content-Disposition": "attachment",
+    "Cache-Control": "no-store",
+    # Whatever somebody has uploaded, it is no page of ours; other pages may have it (CORS).
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -89,7 +98,7 @@ class Uploads:
         _refuse_encoded(request)
         creation = tus.creation(request.headers, self._capabilities)
         filename = judge_filename(tus.text_of(creation.fields, "filename"))
-        title = tus.text_of(creation.fields, "title").strip()[:_TITLE_LIMIT]
+        title = judge_title(tus.text_of(creation.fields, "title"))
         owner = principal(request)
         at = now()
         upload = Upload(
@@ -155,29 +164,26 @@ class Uploads:
         tus.check_version(request.headers)
         upload = await self._upload(request)
         await self._receiver.settle(upload.id, NotFound())
-        upload = await self._upload(request)
-        if upload.mark < upload.length:
-            video = await self._database.read(lambda tx: video_rows.get(tx, upload.video_id))
-            if video is not None:
-                await self._removal.remove(video)
-        else:
-            await self._database.write(lambda tx: upload_rows.remove(tx, upload.id))
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._executor, self._sources.erase_mark, upload.id)
+        # Who comes from now on waits, and then finds nothing to write into.
+        async with self._receiver.claim(upload.id, 0, request.content):
+            upload = await self._upload(request)
+            if upload.mark < upload.length:
+                video = await self._database.read(lambda tx: video_rows.get(tx, upload.video_id))
+                if video is not None:
+                    await self._removal.remove(video)
+            else:
+                await self._database.write(lambda tx: upload_rows.remove(tx, upload.id))
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._executor, self._sources.erase_mark, upload.id)
         return web.Response(status=204, headers={"Tus-Resumable": tus.VERSION})
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """The bytes that are there, for whoever holds the URL."""
         upload = await self._upload(request)
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Disposition": "attachment",
-            "Cache-Control": "no-store",
-        }
         path = self._sources.path(upload.source_id)
         if upload.mark == upload.length:
-            return web.FileResponse(path, headers=headers)
-        answer = web.StreamResponse(headers=headers)
+            return web.FileResponse(path, headers=_DOWNLOAD)
+        answer = web.StreamResponse(headers=_DOWNLOAD)
         answer.content_length = there = upload.mark
         await answer.prepare(request)
         async with aiofiles.open(path, "rb") as file:
@@ -202,8 +208,9 @@ class Uploads:
 
     async def _upload(self, request: web.Request) -> Upload:
         """The upload of a request, as long as its video was not removed."""
-        upload_id = request.match_info["upload"]
+        return await self._existing(request.match_info["upload"])
 
+    async def _existing(self, upload_id: str) -> Upload:
         def find(tx: Transaction) -> Upload | None:
             upload = upload_rows.get(tx, upload_id)
             return upload if upload and video_rows.get(tx, upload.video_id) else None
@@ -215,6 +222,7 @@ class Uploads:
 
     async def _receive(self, upload: Upload, request: web.Request) -> int:
         async with self._receiver.claim(upload.id, 0, request.content) as holder:
+            upload = await self._existing(upload.id)  # its video may have been deleted just now
             return await self._receiver.receive(upload, holder)
 
 

@@ -18,15 +18,21 @@ class Urls:
 
     def origin(self, request: web.Request) -> tuple[str, str]:
         """Scheme and host that the client sees."""
-        scheme, host = request.scheme, request.host
+        scheme, host = request.scheme, request.headers.get("Host") or _address(request)
         if request.remote in self._trusted:
-            scheme = _first(request.headers.get("X-Forwarded-Proto")) or scheme
-            host = _first(request.headers.get("X-Forwarded-Host")) or host
+            scheme = _last(request, "X-Forwarded-Proto") or scheme
+            host = _last(request, "X-Forwarded-Host") or host
         if scheme not in ("http", "https"):
             scheme = request.scheme
         return scheme, host
 
 
-def _first(header: str | None) -> str:
-    """The value that the proxy nearest to the client wrote."""
-    return (header or "").split(",")[0].strip()
+def _last(request: web.Request, name: str) -> str:
+    """What the proxy next to us wrote: whatever stands before it may come from the client."""
+    return ",".join(request.headers.getall(name, ())).rpartition(",")[2].strip()
+
+
+def _address(request: web.Request) -> str:
+    """Where the request came in, for those who name no host (HTTP/1.0)."""
+    host, port = (request.get_extra_info("sockname") or ("localhost", 0))[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -33,6 +33,7 @@ def serve(host: str | None, port: int | None, data_dir: str | None, config: Path
     except SettingsError as error:
         raise click.ClickException(f"settings: {error}") from error
     logs.configure(settings.log_level, settings.log_format)
+    os.umask(0o077)  # nothing that is made from here on is for others to read
 
     def ready(url: str) -> None:
         click.echo(f"Reelrace is ready: open {url} in a browser. Ctrl+C stops it.")

@@ -10,10 +10,20 @@ import unicodedata
 
 import msgspec
 
-from server.errors import BodyTooLong, FilenameInvalid, OffsetMismatch, TooLarge
+from server.errors import (
+    BodyTooLong,
+    FilenameInvalid,
+    MetadataInvalid,
+    OffsetMismatch,
+    TooLarge,
+)
 
 FILENAME_LIMIT = 255
 """Characters; what common file systems allow, too."""
+TITLE_LIMIT = 500
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Embeddings, overrides and isolates (Unicode Annex 9, section 2): with them, what is read is not
+what is there, and they reach beyond the text that they are in."""
 
 
 class UploadState(msgspec.Struct, frozen=True):
@@ -52,10 +62,23 @@ def judge_filename(name: str) -> str:
     if (
         len(name) > FILENAME_LIMIT
         or name in (".", "..")
-        or any(char in "/\\" or unicodedata.category(char) in ("Cc", "Cs") for char in name)
+        or any(char in "/\\" or _deceives(char) for char in name)
     ):
         raise FilenameInvalid
     return name
+
+
+def judge_title(title: str) -> str:
+    """A client's title, as data to show; cut if it is too long. Raises `MetadataInvalid`."""
+    title = title.strip()[:TITLE_LIMIT]
+    if any(map(_deceives, title)):
+        raise MetadataInvalid("the title has control characters in it")
+    return title
+
+
+def _deceives(char: str) -> bool:
+    """Whether `char` is there to steer what shows it: a terminal, a log, a page."""
+    return char in _TURNING or unicodedata.category(char) in ("Cc", "Cs")
 
 
 def title_of(filename: str) -> str:

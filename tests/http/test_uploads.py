@@ -26,7 +26,7 @@ def begin_patch(url: str, offset: int, declared: int) -> socket.socket:
     """A PATCH whose body is still to come."""
     sock = connect(url)
     sock.sendall(
-        f"PATCH {urlsplit(url).path} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\n"
+        f"PATCH {urlsplit(url).path} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\n"
         f"Content-Type: application/offset+octet-stream\r\nUpload-Offset: {offset}\r\n"
         f"Content-Length: {declared}\r\n\r\n".encode()
     )
@@ -252,7 +252,7 @@ def test_connections_that_say_too_little_are_closed(tmp_path: Path, first: bytes
             sock.settimeout(30)
             assert sock.recv(100) == b""
         with connect(server.url) as sock:
-            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             sock.settimeout(30)
             while sock.recv(1000):
                 pass
