@@ -102,8 +102,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     min_free_space: Count = 1 << 28
     """Bytes of the disk that segments leave free."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names that requests may be for, besides those of the loopback; `*`: any. None: no others
-    when listening on the loopback, any when listening elsewhere."""
+    """Names that requests may be for, besides addresses and names without a dot; `*`: any. None:
+    no others when listening on the loopback, any when listening elsewhere."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses whose X-Forwarded-Proto and X-Forwarded-Host are believed."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

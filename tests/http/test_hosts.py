@@ -38,9 +38,13 @@ def asked(server: Server, host: str | None, **headers: str) -> tuple[int, str]:
         "127.0.0.1:9",
         "[::1]",
         "[::1]:8765",
+        "10.1.2.3",
+        "[::2]:80",
+        "x",
+        "my-server:8765",
     ],
 )
-def test_the_loopbacks_names_are_ours(shared_server: Server, host: str) -> None:
+def test_names_that_nobody_else_can_have(shared_server: Server, host: str) -> None:
     assert asked(shared_server, host) == (200, "")
 
 
@@ -53,8 +57,7 @@ def test_the_loopbacks_names_are_ours(shared_server: Server, host: str) -> None:
         "localhost:x",
         "localhost@evil.example",
         "127.0.0.1.evil.example",
-        "127.0.0.2",
-        "[::2]",
+        "1.2.3",
         "::1",
         "[::1",
         "\xff",
@@ -83,11 +86,11 @@ def test_what_a_stranger_forwards_does_not_count(shared_server: Server) -> None:
 def test_names_that_are_allowed(tmp_path: Path) -> None:
     """The proxy that is trusted says which was asked for."""
     server = Server(
-        tmp_path / "data", allowed_hosts="video.example,[::2]", trusted_proxies="127.0.0.1"
+        tmp_path / "data", allowed_hosts="video.example", trusted_proxies="127.0.0.1"
     )
     server.start()
     try:
-        for host in ("video.example", "VIDEO.example:444", "[::2]", "localhost"):
+        for host in ("video.example", "VIDEO.example:444", "localhost"):
             assert asked(server, host) == (200, "")
             assert asked(server, "x", **{"X-Forwarded-Host": host}) == (200, "")
         for host in ("evil.example", "www.video.example"):
