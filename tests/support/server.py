@@ -124,6 +124,11 @@ class Server:
     def session(self) -> dict[str, str]:
         return {"X-User-Session": self.secret}
 
+    def cookie(self, **headers: str) -> dict[str, str]:
+        """A session of a browser's, as new as one gets it."""
+        answer = requests.get(urljoin(self.url, "api/videos"), headers=headers, timeout=60)
+        return {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+
     def create(
         self, length: int, name: str = "a.mp4", body: bytes = b"", **headers: str
     ) -> requests.Response:

@@ -159,6 +159,7 @@ export const de: Messages = {
     gone: 'Das war hier und wurde entfernt.',
     bad_request: 'Der Server konnte diese Seite nicht verstehen. Laden Sie sie neu.',
     session_invalid: 'Ihre Sitzung ist nicht gültig. Laden Sie die Seite neu.',
+    host_refused: 'Der Server ist unter dieser Adresse nicht zu sprechen.',
     origin_refused: 'Diese Seite darf hier nicht in Ihrem Namen handeln.',
     grant_invalid: 'Dieser Link ist abgelaufen.',
     encoding_refused: 'Etwas auf dem Weg komprimiert die Daten; das nimmt der Server nicht an.',
@@ -187,7 +188,8 @@ export const de: Messages = {
     no_media: 'In der Datei ist weder Bild noch Ton.',
     truncated: 'Das Ende der Datei fehlt.',
     damaged: 'Die Datei ist beschädigt.',
-    limits: 'Die Datei braucht mehr Speicher oder hat größere Bilder, als dieser Server erlaubt.',
+    limits:
+      'Die Datei braucht mehr Speicher, Zeit oder Platz oder hat größere Bilder, als dieser Server erlaubt.',
     crashed: 'Beim Lesen dieser Datei kam es immer wieder zum Absturz.',
     hung: 'Die Arbeit an dieser Datei kam immer wieder zum Stillstand.',
     resume_mismatch:

@@ -155,6 +155,7 @@ export const en = {
     gone: 'It was here and has been removed.',
     bad_request: 'The server could not understand this page. Reload it and try again.',
     session_invalid: 'Your session is not valid. Reload the page.',
+    host_refused: 'The server does not answer to this address.',
     origin_refused: 'This page may not act in your name here.',
     grant_invalid: 'This link has expired.',
     encoding_refused: 'Something on the way compresses the data; the server does not accept that.',
@@ -179,7 +180,8 @@ export const en = {
     no_media: 'The file has neither a picture nor a sound in it.',
     truncated: 'The end of the file is missing.',
     damaged: 'The file is damaged.',
-    limits: 'The file needs more memory, or has larger pictures, than this server allows.',
+    limits:
+      'The file needs more memory, time or space, or has larger pictures, than this server allows.',
     crashed: 'Reading this file broke down again and again.',
     hung: 'Working on this file came to a standstill again and again.',
     resume_mismatch: 'The work could not be taken up where it had stopped.',
