@@ -99,8 +99,8 @@ export class ReelracePlayer extends LitElement {
             <media-time-display showduration notoggle></media-time-display>
             <span class="gap"></span>
             <media-settings-menu-button></media-settings-menu-button>
-            <media-pip-button></media-pip-button>
-            <media-fullscreen-button></media-fullscreen-button>
+            ${this.sound ? nothing : html`<media-pip-button></media-pip-button>`}
+            ${this.sound ? nothing : html`<media-fullscreen-button></media-fullscreen-button>`}
           </media-control-bar>
         </div>
       </media-controller>

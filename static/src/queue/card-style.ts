@@ -173,6 +173,12 @@ export const cardStyle = css`
     font-weight: 600;
   }
 
+  .answers {
+    display: flex;
+    flex-wrap: wrap;
+    gap: inherit;
+  }
+
   .asking .keep {
     border-color: var(--edge);
   }
@@ -226,6 +232,13 @@ export const cardStyle = css`
       height: 44px;
     }
 
+    /* There is no room for both in the middle. */
+    .tile:has(.length) .disc {
+      width: 38px;
+      height: 38px;
+      margin-bottom: 16px;
+    }
+
     .tile {
       aspect-ratio: 4 / 3;
     }
@@ -243,6 +256,10 @@ export const cardStyle = css`
 
     .actions:not(.asking) {
       flex-wrap: nowrap;
+    }
+
+    .answers {
+      flex: 1 1 100%;
     }
 
     .actions .button {

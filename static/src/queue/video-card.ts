@@ -145,8 +145,10 @@ export class VideoCard extends LitElement {
     return html`
       <div class="actions asking" role="group" aria-labelledby="question">
         <p id="question">${question}</p>
-        <button class="button danger" @click=${() => this.#request(asking)}>${yes}</button>
-        <button class="button keep" aria-describedby="question" @click=${this.#keep}>${no}</button>
+        <div class="answers">
+          <button class="button danger" @click=${() => this.#request(asking)}>${yes}</button>
+          <button class="button keep" aria-describedby="question" @click=${this.#keep}>${no}</button>
+        </div>
       </div>
     `;
   }
