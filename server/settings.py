@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds: a segment of a video that would begin later is not made."""
     max_output_base: Annotated[int, msgspec.Meta(ge=1 << 20)] = 1 << 30
     """Bytes that may be made of any source, however small."""
-    max_output_factor: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 200
+    max_output_factor: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1000
     """Bytes that may be made besides of each byte of a source."""
     min_free_space: Count = 1 << 28
     """Bytes of the disk that segments leave free."""
