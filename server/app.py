@@ -46,6 +46,8 @@ _READ_BUFFER = 1 << 21
 """Bytes that a connection buffers: with less, bodies cost more CPU."""
 _BACKLOG = 128
 """Connections that the kernel keeps until they are let in."""
+_LINGERING = 2.0
+"""Seconds that the rest of a body is still read after an early answer, so that it is seen."""
 _SHUTDOWN = 10.0
 """Seconds that requests get to end once the server was told to."""
 
@@ -168,6 +170,7 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
             read_bufsize=_READ_BUFFER,
             keepalive_timeout=settings.connection_timeout,
             shutdown_timeout=_SHUTDOWN,
+            lingering_time=_LINGERING,
         )
         await runner.setup()
         assert runner.server is not None
