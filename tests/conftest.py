@@ -26,19 +26,20 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 
 
 class Clips:
-    """Makes each clip once a session."""
+    """Makes each clip once a session, each in a folder of its own: others may have its name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made: dict[tuple[str, str], Path] = {}
 
     def __call__(self, name: str, clip: Clip | None = None) -> Path:
-        """The clip called `name`; it must mean the same every time."""
+        """The clip, in a file called `name`."""
         clip = clip or Clip()
         key = name, repr(clip)
         if key not in self._made:
-            assert all(other != name for other, _ in self._made), f"two clips called {name}"
-            self._made[key] = make(self._folder / name, clip)
+            folder = self._folder / str(len(self._made))
+            folder.mkdir()
+            self._made[key] = make(folder / name, clip)
         return self._made[key]
 
 

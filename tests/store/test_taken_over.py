@@ -169,37 +169,40 @@ async def test_who_does_not_stop_talking_is_ended(workplace: Workplace) -> None:
         await attempt(workplace, after_facts(talk))
 
 
-def _trickle(link: Link, data: bytes) -> None:
+def trickle(link: Link, data: bytes = bytes(300)) -> None:
+    """For half a minute, and never silent for long."""
     for byte in data:
         os.write(link.descriptor, bytes([byte]))
         time.sleep(0.1)
 
 
-async def test_bytes_that_trickle_hide_no_clock(workplace: Workplace) -> None:
-    """Neither those of a header nor those of a piece."""
-
-    def header(link: Link) -> None:
-        _trickle(link, b"\0\0\0\xff\0\0\0\0" + bytes(200))
-
-    with pytest.raises(Hung, match="nothing happened"):
-        await attempt(workplace, after_facts(header), QUICK)
-
-    def payload(link: Link) -> None:
-        head = msgspec.msgpack.encode(piece("v180", 0))
-        os.write(link.descriptor, len(head).to_bytes(4, "big") + (1 << 20).to_bytes(4, "big"))
-        os.write(link.descriptor, head)
-        _trickle(link, bytes(200))
-
-    with pytest.raises(Hung, match="nothing came of it"):
-        await attempt(workplace, after_facts(payload), QUICK)
+def trickling_header(link: Link) -> None:
+    os.write(link.descriptor, b"\0\0\x0f\xff" + bytes(4))
+    trickle(link)
 
 
-async def test_whoever_trickles_can_be_stopped(workplace: Workplace) -> None:
+def trickling_piece(link: Link) -> None:
+    header = msgspec.msgpack.encode(piece("v180", 0))
+    os.write(link.descriptor, len(header).to_bytes(4, "big") + (1 << 20).to_bytes(4, "big"))
+    os.write(link.descriptor, header)
+    trickle(link)
+
+
+@pytest.mark.parametrize("script", [trickling_header, trickling_piece])
+async def test_bytes_that_trickle_hide_no_clock(workplace: Workplace, script: Script) -> None:
+    begun = time.monotonic()
+    with pytest.raises(Hung):
+        await attempt(workplace, after_facts(script), QUICK)
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("script", [trickling_header, trickling_piece])
+async def test_whoever_trickles_can_be_stopped(workplace: Workplace, script: Script) -> None:
+    begun = time.monotonic()
     asyncio.get_running_loop().call_later(0.5, workplace.feed.stop, "removed")
     with pytest.raises(Stopped, match="removed"):
-        await attempt(
-            workplace, after_facts(lambda link: _trickle(link, b"\0\0\0\xff\0\0\0\0" + bytes(100)))
-        )
+        await attempt(workplace, after_facts(script))
+    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.parametrize(
