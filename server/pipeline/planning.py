@@ -23,6 +23,9 @@ _UNSPECIFIED = 2  # H.273
 _STEADY = Fraction(1, 50)
 _DAYS = 86_400 * 10
 _RGB_COLOUR = (1, 1, 1, False)
+_TS_DISCONT = 0x0200
+"""FFmpeg's AVFMT_TS_DISCONT: times in this format may jump."""
+_FOREVER = Fraction(1 << 62)
 
 
 class PictureSource(NamedTuple):
@@ -86,6 +89,21 @@ def _colour(frame: av.VideoFrame) -> Colour | None:
     if all(value == _UNSPECIFIED for value in known):
         return None
     return known[0], known[1], known[2], False
+
+
+def declared_end(opened: Opened) -> Fraction:
+    """The second up to which the source's times make one line, as its container says.
+
+    Zero if they may jump. FLV is a live stream as it came, broken clocks included. The header of
+    a fragmented MP4 does not know how long it will be.
+    """
+    container = opened.container
+    name = container.format.name
+    if container.format.flags & _TS_DISCONT or name == "flv":
+        return Fraction(0)
+    if not container.duration or (name.startswith("mov") and not opened.has_sample_table):
+        return _FOREVER
+    return Fraction((container.start_time or 0) + container.duration, 1_000_000)
 
 
 def plan(source: PictureSource, audio: av.AudioStream | None, start: Start) -> Plan:

@@ -26,7 +26,7 @@ from server.pipeline.decode import PACKET, Decoded, PictureDecoder, TrackDecoder
 from server.pipeline.intake import Opened, ended_early
 from server.pipeline.messages import Done, Entry, Notice, Start
 from server.pipeline.sync import NEAR, SoundPackets, SoundSync
-from server.pipeline.timeline import STILLS, Timeline, TimelineState
+from server.pipeline.timeline import JUMP, STILLS, Timeline, TimelineState
 from storage.growing import GrowingFile
 
 _SOUND_PRE_ROLL = 16
@@ -35,12 +35,8 @@ _PICTURE_BYTES = 32
 """Bytes a pixel that decoding takes at least, with the pictures that are kept for reference."""
 _OVERHANG = 1
 """Seconds by which sound may outlast the pictures before the last picture is held for it."""
-_TS_DISCONT = 0x0200
-"""FFmpeg's AVFMT_TS_DISCONT: times in this format may jump."""
 _UNHEARD = 1 << 26
 """Bytes of packets of sound that wait for the first picture."""
-_LAG = 1800
-"""Seconds by which pictures may be written behind their sound; more is another clock."""
 
 Settle = Callable[[Opened, Plan, planning.PictureSource | None, Entry | None], Assembly]
 """Begins an edition as planned."""
@@ -76,17 +72,18 @@ class Reading:
         if opened.audio is not None:
             heard = max(0, self._first_sound - _SOUND_PRE_ROLL)
             self._audio = TrackDecoder(opened.audio, heard)
-        self._steady = _is_steady(opened)
+        self._declared = planning.declared_end(opened)
         self._packets = SoundPackets((opened.audio and opened.audio.time_base) or Fraction(1))
         self._unheard: deque[av.Packet[Stream]] = deque()
         """Packets of sound that wait for the first picture."""
         self._unheard_bytes = 0
-        self._patience = Fraction(NEAR)
-        """Seconds that the pictures may be behind the sound before the last one is held."""
-        self._sync: SoundSync[Decoded[av.AudioFrame]] = SoundSync()
+        shift, follows = Fraction(0), None
         if self._entry and opened.audio is not None and anchors:
             rate = output_rate(opened.audio.codec_context.sample_rate or 0)
-            self._sync = SoundSync(self._entry.sound, Fraction(anchor.position, rate))
+            shift, follows = self._entry.sound, Fraction(anchor.position, rate)
+        self._sync: SoundSync[Decoded[av.AudioFrame]] = SoundSync(
+            shift, follows, self._reach if self._declared else None
+        )
         self._assembly: Assembly | None = None
         self._timeline: Timeline | None = None
         """Of the pictures; None until there is one, or if there are none."""
@@ -142,7 +139,7 @@ class Reading:
             self._sound_packet(packet)
         elif self._video:
             if packet.pts is not None:
-                self._learn_lag(self._packets.lead(packet.pts * packet.time_base))
+                self._packets.picture(packet.pts * packet.time_base)
             for picture in self._video.feed(packet):
                 self._picture(picture)
 
@@ -153,15 +150,10 @@ class Reading:
         self._unheard.append(packet)
         self._unheard_bytes += packet.size + PACKET
         if self._assembly is None and self._video:
-            for picture in self._video.due(self._packets.end - self._patience):
+            for picture in self._video.due(self._packets.end - self._packets.patience):
                 self._picture(picture)
         if self._assembly or self._audio.passing or not self._pictures_expected():
             self._hear()
-
-    def _learn_lag(self, lag: Fraction) -> None:
-        """A picture was written `lag` seconds behind its sound: others may be twice as far."""
-        if lag <= _LAG:
-            self._patience = max(self._patience, NEAR + 2 * lag)
 
     def _hear(self) -> None:
         while self._audio and self._unheard:
@@ -204,13 +196,13 @@ class Reading:
 
     def _lasts(self, timeline: Timeline, decoded: Decoded[av.VideoFrame]) -> int:
         """Ticks for which a picture is shown if none follows."""
-        container, duration = self._opened.container, decoded.duration
-        if duration > _OVERHANG and container.duration and decoded.at is not None:
+        duration, at = decoded.duration, decoded.at
+        if duration > _OVERHANG and self._declared and at is not None:
             # Durations are told in decoding order: the last one shown may have another's.
-            end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
-            duration = min(duration, end - decoded.at)
+            duration = min(duration, self._declared - at)
         ticks = round(duration * timeline.timescale)
-        return ticks if timeline.lasts(ticks) else timeline.nominal
+        short = duration <= JUMP or (at is not None and timeline.vouched(at, ticks))
+        return ticks if ticks > 0 and short else timeline.nominal
 
     def _begin_pictures(self, frame: av.VideoFrame) -> tuple[Assembly, Timeline]:
         source = planning.picture_source(self._opened, frame)
@@ -219,7 +211,7 @@ class Reading:
             plan.timescale,
             source.nominal,
             self._entry.timeline if self._entry else None,
-            steady=self._steady,
+            steady_until=self._declared and self._declared + _OVERHANG,
             sounding=self._packets.fills,
         )
         return self._settle(self._opened, plan, source, None), timeline
@@ -273,9 +265,7 @@ class Reading:
             return
         timescale = assembly.plan.timescale
         while True:
-            state = self._timeline.state if self._timeline else self._origin
-            reach = STILLS - self._packets.gaps if self._steady else Fraction(0)
-            taken = self._sync.take(state, self._seen, reach=reach, ended=ended)
+            taken = self._sync.take(self._state(), self._seen, ended=ended)
             if taken is None:
                 return
             decoded, at = taken
@@ -288,10 +278,18 @@ class Reading:
                 self._seen = self._heard
                 self._end = max(self._end, round(self._heard * timescale))
                 assembly.sound_alone(round(at * timescale))
-            elif at - self._seen > self._patience:
-                self._hold(assembly, self._timeline, at - self._patience)
+            elif at - self._seen > self._packets.patience:
+                self._hold(assembly, self._timeline, at - self._packets.patience)
             sound = Sound(decoded.frame, at, decoded.packet)
             assembly.sound(audio.index, sound, self._sync.shift)
+
+    def _state(self) -> TimelineState:
+        return self._timeline.state if self._timeline else self._origin
+
+    def _reach(self) -> Fraction:
+        """Seconds by which sound may be ahead of the pictures, as far as the container says."""
+        declared = self._declared - self._state().source(self._seen)
+        return min(declared, STILLS - self._packets.gaps)
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -332,12 +330,3 @@ class Reading:
         if self._timeline and self._timeline.late:
             notices.append(Notice("pictures_late", str(self._timeline.late)))
         return notices
-
-
-def _is_steady(opened: Opened) -> bool:
-    """Whether the times in the container make one line, as far as its format says.
-
-    FLV is a live stream as it came, broken clocks included.
-    """
-    kind = opened.container.format
-    return not kind.flags & _TS_DISCONT and kind.name != "flv"

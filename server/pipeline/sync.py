@@ -9,6 +9,7 @@ in, times out.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,12 +20,16 @@ NEAR = 15
 _STEP = 1
 """Seconds by which sound may differ from what was to come and still follow it."""
 _RUNS = 16
+_LAG = 1800
+"""Seconds by which pictures may be written behind their sound."""
 
 T = TypeVar("T")
+Reach = Callable[[], Fraction]
+"""Seconds."""
 
 
 class SoundPackets:
-    """Where the source has sound, as its packets tell: a resume learns the same from them."""
+    """Where in the source and in its file sound is: its packets tell it to a resume as well."""
 
     def __init__(self, time_base: Fraction) -> None:
         self._time_base = time_base
@@ -32,6 +37,8 @@ class SoundPackets:
         self._runs: deque[tuple[int, int]] = deque(maxlen=_RUNS)
         self._first = 0
         self._gaps = 0
+        self.patience = Fraction(NEAR)
+        """Seconds of sound after which it is settled that no earlier picture comes."""
 
     @property
     def end(self) -> Fraction:
@@ -43,10 +50,11 @@ class SoundPackets:
         """Seconds from the first one on."""
         return self.end - self._first * self._time_base
 
-    def lead(self, at: Fraction) -> Fraction:
-        """Seconds by which they are ahead of a picture at `at`, if that is of the same clock."""
-        start = self._runs[-1][0] * self._time_base if self._runs else at
-        return self.end - at if start <= at + _STEP else Fraction(0)
+    def picture(self, at: Fraction) -> None:
+        """The next packet is of a picture, shown at `at`: others may be twice as far behind."""
+        lag = self.end - at
+        if 0 < lag <= _LAG and self._runs and self._runs[-1][0] * self._time_base <= at + _STEP:
+            self.patience = max(self.patience, NEAR + 2 * lag)  # else it is of another clock
 
     @property
     def gaps(self) -> Fraction:
@@ -84,8 +92,17 @@ class SoundSync(Generic[T]):
     `offer` takes sound in the order of its track, `take` gives what can be placed.
     """
 
-    def __init__(self, shift: Fraction = Fraction(0), follows: Fraction | None = None) -> None:
-        """On a resume the first sound belongs at `follows`, with `shift` taken off."""
+    def __init__(
+        self,
+        shift: Fraction = Fraction(0),
+        follows: Fraction | None = None,
+        reach: Reach | None = None,
+    ) -> None:
+        """On a resume the first sound belongs at `follows`, with `shift` taken off.
+
+        `reach`: if the clock is steady, how far ahead of the pictures sound is believed.
+        """
+        self._reach = reach
         self._held: deque[_Held[T]] = deque()
         self._next = follows
         """Where sound belongs that follows what was taken last: here, and in the source."""
@@ -109,28 +126,31 @@ class SoundSync(Generic[T]):
         return self._held[0].item, self._held[0].at
 
     def take(
-        self,
-        timeline: TimelineState,
-        seen: Fraction,
-        *,
-        reach: Fraction = Fraction(0),
-        ended: bool = False,
+        self, timeline: TimelineState, seen: Fraction, *, ended: bool = False
     ) -> tuple[T, Fraction] | None:
         """The next sound and its time (seconds of ours); None if it has to wait.
 
-        The pictures have come to `seen` seconds; sound that stays ahead of them by at most
-        `reach` is believed. With `ended` no more pictures come, and nothing waits.
+        The pictures have come to `seen` seconds. With `ended` no more of them come, and nothing
+        waits.
         """
         if not self._held or timeline.origin is None:
             return None
         head = self._held[0]
         told = head.at - timeline.origin - self.shift
-        at = self._place(head, (told - timeline.shift, told - timeline.before), seen)
+        places = told - timeline.shift, told - timeline.before
+        at = next((at for at in places if self._goes_on(at)), None)
+        if at is None and self._source_next is not None:
+            if len(self._held) == 1 and not ended:
+                return None
+            if self._is_stray():
+                at, head = self._next, head._replace(at=self._source_next)
+        if at is None:
+            at = self._beside(head, places, seen)
         if at is None:
             if self.waiting <= NEAR and not ended:
                 return None
-            at = told - timeline.shift
-            if not seen < at <= seen + reach:
+            at = places[0]
+            if not (self._reach and seen < at <= seen + self._reach()):
                 # Sound alone has jumped: it goes on where it was.
                 follows = self._next if self._next is not None else seen
                 self.shift += at - follows
@@ -138,19 +158,25 @@ class SoundSync(Generic[T]):
                 at = follows
         self._held.popleft()
         self.waiting -= head.duration
-        self._next = at + head.duration
-        self._source_next = head.at + head.duration
+        if self._reach is None or self._next is None or at >= self._next - _STEP:
+            self._next, self._source_next = at + head.duration, head.at + head.duration
         return head.item, at
 
-    def _place(
+    def _goes_on(self, at: Fraction) -> bool:
+        return self._next is not None and -_STEP <= at - self._next <= JUMP
+
+    def _is_stray(self) -> bool:
+        """Whether the next one has a wrong time: the one after it follows as if it had none."""
+        if len(self._held) == 1 or self._source_next is None:
+            return False
+        stray, after = self._held[0], self._held[1]
+        return abs(after.at - self._source_next - stray.duration) <= _STEP
+
+    def _beside(
         self, held: _Held[T], places: tuple[Fraction, Fraction], seen: Fraction
     ) -> Fraction | None:
-        """Its time if that is believable: it goes on, is near the pictures, or comes late."""
-        for at in places:
-            if self._next is not None and -_STEP <= at - self._next <= JUMP:
-                return at
-            if abs(at - seen) <= NEAR:
-                return at
+        """Its time if it is near the pictures, or comes late."""
         nearest = min(places, key=lambda at: abs(at - seen))
         went_back = self._source_next is not None and held.at < self._source_next - _STEP
-        return nearest if nearest < seen and not went_back else None
+        late = nearest < seen and (self._reach is not None or not went_back)
+        return nearest if late or abs(nearest - seen) <= NEAR else None

@@ -2,9 +2,10 @@
 
 Our times are integer ticks of one timescale an edition, strictly increasing, zero at the first
 picture. More than ten seconds between two pictures are believed if sound goes on meanwhile, or
-if the container's clock is steady: then the picture before just stays. Of time that nothing but
-the container vouches for there may be six hours in all, so that a few bytes cannot make work
-without end. What is not believed, and a step backwards, is a jump: closed and reported.
+if the container's clock is steady and not beyond the end that it declares: then the picture
+before just stays. Of time that nothing but the container vouches for there may be six hours in
+all, so that a few bytes cannot make work without end. What is not believed, and a step backwards,
+is a jump: closed and reported.
 """
 
 from __future__ import annotations
@@ -71,14 +72,17 @@ class Timeline:
         nominal: int,
         state: TimelineState | None = None,
         *,
-        steady: bool = False,
+        steady_until: Fraction = Fraction(0),
         sounding: Sounding | None = None,
     ) -> None:
-        """`nominal`: ticks of one frame at the declared rate. `steady`: no jumps are expected."""
+        """`nominal`: ticks of one frame at the declared rate.
+
+        Up to `steady_until` (seconds of the source) no jumps are expected.
+        """
         self.timescale = timescale
         self.nominal = nominal
         self.state = state or TimelineState()
-        self._steady = steady
+        self._steady_until = steady_until
         self._sounding = sounding
         self._behind = 0
         """Pictures in a row that were far behind the latest."""
@@ -120,18 +124,19 @@ class Timeline:
         """The latest picture is shown up to `tick`: what comes for before that is too late."""
         self._change(held=max(tick, self.state.held))
 
-    def lasts(self, duration: int) -> bool:
-        """Whether it is believed that the last picture lasts so many ticks."""
-        vouched = self._steady and self.state.stills + duration <= STILLS * self.timescale
-        return 0 < duration <= JUMP * self.timescale or (duration > 0 and vouched)
+    def vouched(self, start: Fraction, gap: int) -> bool:
+        """Whether the container is believed that a picture stays, from `start`, for so long."""
+        steady = start + Fraction(gap, self.timescale) <= self._steady_until
+        return steady and self.state.stills + gap <= STILLS * self.timescale
 
     def _believed(self, at: Fraction, gap: int) -> bool:
         """Whether `gap` ticks have passed from the picture before to the one at `at`."""
         if gap <= JUMP * self.timescale:
             return True
-        if self._sounding and self._sounding(at - Fraction(gap, self.timescale), at):
+        start = at - Fraction(gap, self.timescale)
+        if self._sounding and self._sounding(start, at):
             return True
-        if not self.lasts(gap):
+        if not self.vouched(start, gap):
             return False
         self._change(stills=self.state.stills + gap)
         return True

@@ -85,9 +85,7 @@ def test_what_a_stranger_forwards_does_not_count(shared_server: Server) -> None:
 
 def test_names_that_are_allowed(tmp_path: Path) -> None:
     """The proxy that is trusted says which was asked for."""
-    server = Server(
-        tmp_path / "data", allowed_hosts="video.example", trusted_proxies="127.0.0.1"
-    )
+    server = Server(tmp_path / "data", allowed_hosts="video.example", trusted_proxies="127.0.0.1")
     server.start()
     try:
         for host in ("video.example", "VIDEO.example:444", "localhost"):

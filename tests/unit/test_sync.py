@@ -17,13 +17,17 @@ def state(origin: int = 0, shift: int = 0, before: int = 0) -> TimelineState:
 
 
 def placed(
-    sync: SoundSync[str], timeline: TimelineState, seen: int, reach: int = 0, *, ended: bool = False
+    sync: SoundSync[str], timeline: TimelineState, seen: int, *, ended: bool = False
 ) -> list[tuple[str, Fraction]]:
     def taken() -> Iterator[tuple[str, Fraction]]:
-        while found := sync.take(timeline, F(seen), reach=F(reach), ended=ended):
+        while found := sync.take(timeline, F(seen), ended=ended):
             yield found
 
     return list(taken())
+
+
+def steady(reach: int = 3600) -> SoundSync[str]:
+    return SoundSync(reach=lambda: F(reach))
 
 
 def offer(sync: SoundSync[str], *times: int) -> None:
@@ -40,32 +44,49 @@ def test_sound_waits_for_the_first_picture() -> None:
 
 def test_a_long_silence_is_a_silence_once_the_pictures_are_there() -> None:
     sync: SoundSync[str] = SoundSync()
-    offer(sync, 0, 60)
+    offer(sync, 0, 60, 61)
     assert placed(sync, state(), 1) == [("0", F(0))]
     assert placed(sync, state(), 30) == []
-    assert placed(sync, state(), 58) == [("60", F(60))]
+    assert placed(sync, state(), 58) == [("60", F(60)), ("61", F(61))]
 
 
 def test_a_long_silence_is_believed_of_a_steady_clock() -> None:
-    sync: SoundSync[str] = SoundSync()
+    sync = steady()
     offer(sync, 0, *range(60, 76))
-    found = placed(sync, state(), 1, reach=3600)
-    assert found[:2] == [("0", F(0)), ("60", F(60))]
+    found = placed(sync, state(), 1)
+    assert [at for _, at in found[:2]] == [F(0), F(60)]
+    assert sync.jumps == 0
+
+
+def test_a_single_wrong_time_is_not_believed() -> None:
+    for wrong in (900, -900, 60):
+        for sync in (SoundSync[str](), steady()):
+            offer(sync, 0, 1, wrong, 3, 4)
+            found = placed(sync, state(), 1)
+            assert [at for _, at in found] == [F(n) for n in range(5)]
+            assert sync.jumps == sync.shift == 0
+
+
+def test_a_steady_clock_does_not_start_anew() -> None:
+    sync = steady()
+    offer(sync, *range(100, 110), 1, 2, 3)
+    found = placed(sync, state(), 100, ended=True)
+    assert [at for _, at in found[10:]] == [F(1), F(2), F(3)]
     assert sync.jumps == 0
 
 
 def test_but_not_without_bounds() -> None:
-    sync: SoundSync[str] = SoundSync()
+    sync = steady()
     offer(sync, 0, *range(5000, 5016))
-    assert placed(sync, state(), 1, reach=3600)[-1] == ("5015", F(16))
+    assert placed(sync, state(), 1)[-1] == ("5015", F(16))
     assert sync.jumps == 1
 
 
 def test_sound_takes_the_step_that_the_pictures_take() -> None:
     sync: SoundSync[str] = SoundSync()
-    offer(sync, 10, 3611)
+    offer(sync, 10, 3611, 3612)
     assert placed(sync, state(), 10) == [("10", F(10))]
-    assert placed(sync, state(shift=3600), 11) == [("3611", F(11))]
+    assert placed(sync, state(shift=3600), 11) == [("3611", F(11)), ("3612", F(12))]
 
 
 def test_sound_from_before_a_jump_may_come_after_it() -> None:
@@ -124,8 +145,11 @@ def test_packets_tell_where_there_is_sound() -> None:
         packets.add(at, 20)
     assert packets.end == packets.span == 60
     assert packets.gaps == 30
-    assert packets.lead(F(55)) == 5
-    assert packets.lead(F(19)) == 0
+    assert packets.patience == 15
+    packets.picture(F(19))
+    assert packets.patience == 15
+    packets.picture(F(55))
+    assert packets.patience == 25
     assert packets.fills(F(2), F(18))
     assert packets.fills(F(7), F(32))
     assert not packets.fills(F(7), F(34))

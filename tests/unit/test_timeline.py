@@ -75,16 +75,21 @@ def test_a_gap_through_which_sound_goes_on_is_real() -> None:
 
 
 def test_a_steady_clock_is_believed_for_some_hours_in_all() -> None:
-    timeline = Timeline(1000, 40, steady=True)
+    timeline = Timeline(1000, 40, steady_until=Fraction(90_000))
     ticks = [timeline.tick(Fraction(3600 * n)) for n in range(8)]
     assert ticks == [*(3_600_000 * n for n in range(7)), 21_600_040]
     assert timeline.state.jumps == 1
-    assert not timeline.lasts(3_600_000)
-    assert timeline.lasts(9_000)
+
+
+def test_a_steady_clock_is_believed_up_to_its_declared_end() -> None:
+    timeline = Timeline(1000, 40, steady_until=Fraction(100))
+    assert [timeline.tick(Fraction(n)) for n in (0, 100, 200)] == [0, 100_000, 100_040]
+    assert timeline.vouched(Fraction(60), 40_000)
+    assert not timeline.vouched(Fraction(61), 40_000)
 
 
 def test_a_clock_that_goes_back_is_not_steady() -> None:
-    timeline = Timeline(1000, 40, steady=True, sounding=lambda *_: True)
+    timeline = Timeline(1000, 40, steady_until=Fraction(900), sounding=lambda *_: True)
     assert [timeline.tick(Fraction(t)) for t in (100, 101, 5, 6)] == [0, 1000, 1040, 2040]
 
 
