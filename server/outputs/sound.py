@@ -202,7 +202,8 @@ class SoundTrack:
     def _write(self, frames: list[av.AudioFrame]) -> None:
         """Writes what the resampler gave, without what belongs to before the end."""
         for frame in frames:
-            frame.pts = None
+            # Neither is ours, and what damaged frames bring makes FFmpeg's FIFO refuse the next.
+            frame.pts, frame.time_base = None, Fraction(1, self._rate)
             drop = min(max(0, self._end - self._out), frame.samples)
             self._out += frame.samples
             if drop == frame.samples:
