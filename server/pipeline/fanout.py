@@ -61,8 +61,15 @@ class FanOut:
             if track is not None:
                 lane = _SoundLane(output, failure)  # type: ignore[arg-type]
                 self._sounds.setdefault(track, []).append(lane)
-        for thread in self._threads():
-            thread.start()
+        self._start()
+
+    def _start(self) -> None:
+        """Raises `MemoryError` when there is no room for a thread's stack."""
+        try:
+            for thread in self._threads():
+                thread.start()
+        except RuntimeError as error:
+            raise MemoryError(str(error)) from error
 
     def facts(self) -> tuple[list[OutputFacts], list[bytes]]:
         """What is settled about the outputs, and their init segments."""
@@ -96,7 +103,8 @@ class FanOut:
     def join(self) -> None:
         """Waits for the threads; after a failure they leave by themselves."""
         for thread in self._threads():
-            thread.join()
+            if thread.ident is not None:  # else there was no room for it
+                thread.join()
 
     def progress(self) -> dict[str, int]:
         """How far each output that takes pictures has come, in ticks."""
