@@ -69,7 +69,13 @@ export class Page extends LitElement {
   override firstUpdated(): void {
     const { queue, library, uploads } = this.parts;
     queue.subscribe(() => this.#changed());
-    library.subscribe(() => this.requestUpdate());
+    let link = library.link;
+    library.subscribe(() => {
+      // Whoever answers questions again takes bytes again.
+      if (library.link === 'online' && link !== 'online') uploads.wake();
+      link = library.link;
+      this.requestUpdate();
+    });
     addEventListener('online', () => {
       uploads.wake();
       library.refresh();

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import FIRST, Visitors
 from tests.conftest import Clips
-from tests.media.test_rotation import rotated
 from tests.support.clips import Clip
+from tests.support.rotation import rotated
 from tests.support.server import Server
 
 SILENT = Clip(seconds=3, audio=False, options=FIRST)

@@ -145,6 +145,8 @@ export const de: Messages = {
     damaged_packets: 'Teile der Datei waren beschädigt; das kann kleine Bildfehler geben.',
     times_jump: 'Lücken in der Aufnahme wurden geschlossen.',
     pictures_late: 'Einige Bilder kamen zu spät und wurden ausgelassen.',
+    sound_jumps: 'Lücken im Ton wurden geschlossen.',
+    sound_late: 'Ein Teil des Tons kam zu spät und fehlt.',
     other: 'An der Datei war etwas ungewöhnlich, aber sie lässt sich ansehen.',
   },
   errors: {

@@ -141,6 +141,8 @@ export const en = {
     damaged_packets: 'Parts of the file were damaged; they may show as small faults.',
     times_jump: 'Gaps in the recording were closed.',
     pictures_late: 'Some pictures came too late and were left out.',
+    sound_jumps: 'Gaps in the sound were closed.',
+    sound_late: 'Some of the sound came too late and is missing.',
     other: 'There was something odd about the file, but it can be watched.',
   },
   /** By stable code; codes that are not here are shown with the server's own sentence. */

@@ -146,7 +146,11 @@ describe('measure', () => {
       duration: 10,
       secondsLeft: 6,
     });
-    expect(makingOf(card(null, growing))).toMatchObject({ ready: 3, secondsLeft: null });
+    expect(makingOf(card(null, growing))).toMatchObject({
+      percent: 30,
+      ready: 3,
+      secondsLeft: null,
+    });
     expect(makingOf(card(null, { state: 'completed' }))).toBeNull();
     expect(renditionsOf(card(null, {}))).toEqual([720, 360]);
   });

@@ -59,9 +59,11 @@ export function makingOf({ video }: Card): Making | null {
   if (!video || ended(video)) return null;
   const { encoding } = video.progress.stages;
   const duration = encoding.duration ?? video.duration;
+  const ready = video.playback?.seconds ?? encoding.media_seconds;
   return {
-    percent: encoding.percent,
-    ready: video.playback?.seconds ?? encoding.media_seconds,
+    // What is said in words and what is drawn are one measure.
+    percent: duration ? share(ready, duration) : encoding.percent,
+    ready,
     duration,
     secondsLeft: received(video) && video.state === 'active' ? video.progress.time_left : null,
     renditions: sidesOf(video),
