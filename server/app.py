@@ -24,7 +24,8 @@ from server.api.sessions import sessions
 from server.api.shelf import Shelf
 from server.api.uploads import Uploads
 from server.api.urls import Urls
-from server.api.videos import Paces, Videos
+from server.api.video_view import Paces, VideoView
+from server.api.videos import Videos
 from server.jobs.dispatcher import Dispatcher
 from server.jobs.processes import MediaProcesses
 from server.jobs.queue import Queue
@@ -124,7 +125,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
                 settings.max_upload_size,
                 dispatcher.ring,
             ),
-            Videos(database, sources, receiver, removal, shelf, paces, secret),
+            Videos(database, receiver, removal, shelf, VideoView(sources, paces, secret)),
             Playback(shelf, editions, secret),
             Health(database, lambda: queue.alive),
             Pages(web_root()),

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -29,12 +29,19 @@ Preset = Literal[
 ]
 
 
+OutputKind = Literal["renditions", "thumbnails", "storyboard", "pose"]
+OUTPUTS: tuple[OutputKind, ...] = get_args(OutputKind)
+"""What can be made of a video: what is played (pictures and sound), and what goes with it."""
+
+
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How media are processed. Part of an edition: other settings make another edition.
 
     Editions outlive settings, so what is not known any more is passed over when one is read.
     """
 
+    outputs: Annotated[tuple[OutputKind, ...], msgspec.Meta(min_length=1)] = OUTPUTS
+    """What is made; an upload may ask for others: renditions, thumbnails, storyboard, pose."""
     cut_seconds: Annotated[int, msgspec.Meta(ge=2, le=30)] = 4
     """Length of a segment, in seconds; the first is half as long."""
     keyframe_seconds: Annotated[int, msgspec.Meta(ge=1, le=30)] = 2

@@ -67,6 +67,8 @@ class Video(msgspec.Struct, frozen=True):
     access: str
     access_version: int
     created_at: int
+    outputs: str = "null"
+    """JSON: the kinds of outputs that are wanted; `null`: those of the settings."""
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -107,6 +109,8 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     duration: int
     frames: int
     keyframes: list[tuple[int, int, int]]
+    score: int = 0
+    """How well a thumbnail would stand for the whole video, 0 to 1000."""
 
 
 class Cut(msgspec.Struct, frozen=True):

@@ -13,11 +13,12 @@ from aiohttp import web
 from server.api.headers import accepts_gzip
 from server.api.shelf import Presentation, Rendered, Shelf
 from server.errors import GrantInvalid, NotFound
+from server.outputs.port import SUFFIXES
 from server.protocols import hls, signing
 from storage.editions import Editions
 from storage.model import Video, now
 
-_PIECE = re.compile(r"([a-z][a-z0-9]{0,15})\.([0-9]{6,9})\.[0-9]{1,9}\.m4s")
+_PIECE = re.compile(r"([a-z][a-z0-9]{0,15})\.([0-9]{6,9})\.[0-9]{1,9}\.([a-z0-9]{1,8})")
 _PLAYLIST = re.compile(r"([a-z][a-z0-9]{0,15}(?:\.keyframes)?)\.m3u8")
 _INIT = re.compile(r"([a-z][a-z0-9]{0,15})\.init\.mp4")
 _ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
@@ -28,7 +29,13 @@ _COMMON = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
 }
-_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
+_TYPES = {
+    "video": "video/mp4",
+    "audio": "audio/mp4",
+    "thumbnails": "image/jpeg",
+    "storyboard": "image/jpeg",
+    "pose": "application/x-ndjson",
+}
 
 
 class Playback:
@@ -53,7 +60,8 @@ class Playback:
         """The multivariant playlist: stable, pointing to the current edition."""
         _, presentation = await self._granted(request)
         rendered = await presentation.playlist("index")
-        assert rendered is not None
+        if rendered is None:
+            raise NotFound  # there is nothing to play, only what goes with it
         return _text(request, rendered)
 
     async def part(self, request: web.Request) -> web.StreamResponse:
@@ -70,7 +78,7 @@ class Playback:
         if match := _INIT.fullmatch(name):
             return self._init(presentation, match[1])
         if match := _PIECE.fullmatch(name):
-            return self._piece(presentation, match[1], int(match[2]), name)
+            return self._piece(presentation, match[1], int(match[2]), match[3], name)
         raise NotFound
 
     async def preflight(self, request: web.Request) -> web.Response:
@@ -84,16 +92,16 @@ class Playback:
 
     def _init(self, presentation: Presentation, output: str) -> web.Response:
         track = presentation.tracks.get(output)
-        if track is None:
+        if track is None or not track.init:
             raise NotFound
         headers = {"Content-Type": _TYPES[track.facts.kind], "Cache-Control": _FOREVER}
         return web.Response(body=track.init, headers=_COMMON | headers)
 
     def _piece(
-        self, presentation: Presentation, output: str, cut: int, name: str
+        self, presentation: Presentation, output: str, cut: int, suffix: str, name: str
     ) -> web.FileResponse:
         track = presentation.tracks.get(output)
-        if track is None or cut >= presentation.cuts:
+        if track is None or cut >= presentation.cuts or suffix != SUFFIXES[track.facts.kind]:
             raise NotFound
         headers = {"Content-Type": _TYPES[track.facts.kind], "Cache-Control": _FOREVER}
         path = self._editions.path(presentation.edition_id, name)

@@ -20,7 +20,7 @@ from fractions import Fraction
 
 import msgspec
 
-from server.outputs.port import OutputFacts
+from server.outputs.port import RENDITIONS, OutputFacts
 from server.protocols import hls
 from server.settings import MediaSettings
 from storage.database import Database, Transaction
@@ -121,7 +121,7 @@ class Presentation:
         }
         self._published = edition.cuts
         self._facts = msgspec.json.decode(edition.facts or "{}")
-        self._outputs = outputs
+        self._renditions = [o for o in outputs if self.tracks[o.name].facts.kind in RENDITIONS]
         self._texts: dict[str, asyncio.Task[Rendered]] = {}
         if self.whole:
             self._finish()
@@ -158,13 +158,15 @@ class Presentation:
         output, _, kind = name.partition(".")
         track = self.tracks.get(output)
         if track is None:
-            return name == "index"
+            return name == "index" and bool(self._renditions)
+        if track.facts.kind not in RENDITIONS:
+            return False
         return not kind or (kind == "keyframes" and track.facts.kind == "video")
 
     def _render(self, name: str) -> Rendered:
         output, _, kind = name.partition(".")
         if output == "index":
-            text = hls.multivariant([self._said(o) for o in self._outputs], self.edition_id)
+            text = hls.multivariant([self._said(o) for o in self._renditions], self.edition_id)
         else:
             track = self.tracks[output]
             text = (track.keyframes if kind else track.playlist).text(ended=self.ended)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
 import aiofiles
+import msgspec
 from aiohttp import web
 
 from server.api.receiving import Receiver
@@ -20,7 +21,14 @@ from server.errors import EncodingRefused, NotFound
 from server.jobs.lifecycle import State
 from server.jobs.removal import Removal
 from server.protocols import tus
-from server.protocols.resumable import UploadState, judge_filename, judge_title, title_of
+from server.protocols.resumable import (
+    UploadState,
+    judge_filename,
+    judge_outputs,
+    judge_title,
+    title_of,
+)
+from server.settings import OUTPUTS
 from storage.database import Database, Transaction
 from storage.model import Job, Upload, Video, new_id, now
 from storage.records import jobs as job_rows
@@ -99,6 +107,7 @@ class Uploads:
         creation = tus.creation(request.headers, self._capabilities)
         filename = judge_filename(tus.text_of(creation.fields, "filename"))
         title = judge_title(tus.text_of(creation.fields, "title"))
+        outputs = judge_outputs(tus.text_of(creation.fields, "outputs"), OUTPUTS)
         owner = principal(request)
         at = now()
         upload = Upload(
@@ -122,6 +131,7 @@ class Uploads:
             edition_id=None,
             access="private",
             access_version=1,
+            outputs=msgspec.json.encode(outputs).decode(),
             created_at=at,
         )
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from server.errors import Crashed, JobError
-from server.outputs.port import OutputFacts
+from server.outputs.port import RENDITIONS, SUFFIXES, OutputFacts
 from server.pipeline.cutter import Grid
 from server.pipeline.messages import CutEnd, Done, Facts, PieceHeader, Progress
 from storage.errors import ReelraceError
@@ -43,7 +43,6 @@ def facts(said: Facts) -> None:
     names = [output.name for output in said.outputs]
     _demand(0 < len(names) <= 32 and len(set(names)) == len(names), "outputs")
     _demand(len(said.inits) == len(names), "init segments")
-    _demand(all(0 < len(init) <= _INIT_LIMIT for init in said.inits), "init segment's size")
     _demand(0 < said.timescale < 1 << 31, "timescale")
     _demand(len(said.container) < 100, "container")
     _demand(said.duration is None or 0 < said.duration < 1e7, "duration")
@@ -51,14 +50,16 @@ def facts(said: Facts) -> None:
     _demand(0 <= said.width <= 16384 and 0 <= said.height <= 16384, "size")
     for codec in (said.video_codec, said.audio_codec):
         _demand(codec is None or bool(_SOURCE_CODEC.fullmatch(codec)), "codec of the source")
-    for output in said.outputs:
+    for output, init in zip(said.outputs, said.inits, strict=True):
         _demand(bool(_NAME.fullmatch(output.name)), "name")
-        _demand(output.kind in ("video", "audio"), "kind")
+        _demand(output.kind in SUFFIXES, "kind")
+        _demand(len(init) <= _INIT_LIMIT, "init segment's size")
+        _demand(bool(init) == (output.kind in RENDITIONS), "init segment")
         _demand(bool(_CODEC.fullmatch(output.codec)), "codec")
         _demand(bool(_LANGUAGE.fullmatch(output.language)), "language")
         _demand(0 < output.timescale < 1 << 31, "timescale")
         _demand(0 <= output.width <= 16384 and 0 <= output.height <= 16384, "size")
-        _demand((output.kind == "video") == (output.width > 0 and output.height > 0), "size")
+        _demand((output.kind != "audio") == (output.width > 0 and output.height > 0), "size")
         _demand(0 <= output.peak < _MOST and 0 <= output.average < _MOST, "bit rate")
         _demand(0 <= output.channels <= 64, "channels")
         _demand(0 <= output.sample_rate < 1 << 31, "sample rate")
@@ -68,8 +69,11 @@ def piece(said: PieceHeader, size: int, outputs: Mapping[str, OutputFacts], next
     """A piece of a known output, of the cut that is published next, with ranges inside it."""
     _demand(said.output in outputs, "output of a piece")
     _demand(said.cut == next_cut, "cut of a piece")
-    _demand(0 < size <= _PIECE_LIMIT, "size of a piece")
-    _demand(0 < said.duration < _MOST and 0 < said.frames < 1 << 20, "duration of a piece")
+    least = 1 if outputs[said.output].kind in RENDITIONS else 0
+    _demand(least <= size <= _PIECE_LIMIT, "size of a piece")
+    _demand(0 < said.duration < _MOST, "duration of a piece")
+    _demand(least <= said.frames < 1 << 20, "frames of a piece")
+    _demand(0 <= said.score <= 1000, "score of a piece")
     seconds = Fraction(said.duration, outputs[said.output].timescale)
     _demand(len(said.keyframes) <= said.frames, "keyframes")
     _demand(len(said.keyframes) <= _KEYFRAMES * seconds + _KEYFRAMES_MORE, "keyframes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from server.outputs.port import OutputFacts
+from server.outputs.port import RENDITIONS, OutputFacts
 from server.protocols.hls import BitRates
 from server.settings import MediaSettings
 from storage.database import Transaction
@@ -20,9 +20,11 @@ def finish_edition(tx: Transaction, edition_id: str) -> int:
     rates: dict[str, BitRates] = {}
     for output in edition_rows.outputs(tx, edition_id):
         facts = msgspec.json.decode(output.facts, type=OutputFacts)
-        rates[output.name] = BitRates(target, facts.timescale)
+        if facts.kind in RENDITIONS:
+            rates[output.name] = BitRates(target, facts.timescale)
     for name, ticks, size in edition_rows.sizes(tx, edition_id):
-        rates[name].add(ticks, size)
+        if name in rates:
+            rates[name].add(ticks, size)
     for name, rate in rates.items():
         if rate.average:
             edition_rows.measure(tx, edition_id, name, rate.peak, rate.average)

@@ -16,7 +16,7 @@ import msgspec
 from server.errors import Crashed, Limits
 from server.jobs import checks
 from server.jobs.taking import Taken
-from server.outputs.port import OutputFacts, SoundAnchor
+from server.outputs.port import SUFFIXES, OutputFacts, SoundAnchor
 from server.pipeline.cutter import Grid
 from server.pipeline.messages import CutEnd, Facts, PieceHeader, Resume, encode_fraction
 from server.settings import Allowance
@@ -105,7 +105,8 @@ class Publishing:
         most = self._allowance.base + self._allowance.factor * there
         if self._made > most:
             raise Limits(f"more than {most} bytes would be made of it")
-        name = f"{header.output}.{header.cut:06d}.{self._taken.epoch}.m4s"
+        suffix = SUFFIXES[outputs[header.output].kind]
+        name = f"{header.output}.{header.cut:06d}.{self._taken.epoch}.{suffix}"
         cut.descriptors.append(self._editions.receive(self._taken.edition.id, name, size, read))
         cut.pieces[header.output] = Piece(
             number=header.cut,
@@ -115,6 +116,7 @@ class Publishing:
             duration=header.duration,
             frames=header.frames,
             keyframes=header.keyframes,
+            score=header.score,
         )
         if header.resume is not None:
             cut.anchors[header.output] = header.resume

@@ -68,7 +68,7 @@ class Taking:
         self._editions.create(taken.edition.id)
 
         def look(tx: Transaction) -> tuple[set[str], int]:
-            names = {piece.name for piece in edition_rows.pieces(tx, taken.edition.id)}
+            names = edition_rows.names(tx, taken.edition.id)
             editions = edition_rows.of_source(tx, taken.video.source_id)
             rows = chain.from_iterable(edition_rows.sizes(tx, edition) for edition in editions)
             return names, sum(size for _, _, size in rows)
@@ -123,7 +123,9 @@ class Taking:
 
     def _new_edition(self, tx: Transaction, video: Video) -> Edition:
         edition_id = new_id()
-        settings = msgspec.json.encode(self._settings).decode()
+        wanted = msgspec.json.decode(video.outputs) or self._settings.outputs
+        made = msgspec.structs.replace(self._settings, outputs=tuple(wanted))
+        settings = msgspec.json.encode(made).decode()
         edition_rows.create(tx, edition_id, video.source_id, settings, now())
         edition = edition_rows.get(tx, edition_id)
         assert edition is not None

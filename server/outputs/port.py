@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
+from server.settings import OutputKind
+
 if TYPE_CHECKING:  # the server imports this module, and FFmpeg has no place there
     from av import AudioFrame, VideoFrame
 
 Buffer = bytes | memoryview
+
+SUFFIXES = {
+    "video": "m4s",
+    "audio": "m4s",
+    "thumbnails": "jpg",
+    "storyboard": "jpg",
+    "pose": "ndjson",
+}
+"""Kind of an output -> how the names of its pieces end."""
+RENDITIONS = ("video", "audio")
+"""Kinds whose pieces are segments, and whose playlists players read."""
 
 
 class Picture(NamedTuple):
@@ -50,7 +63,7 @@ class OutputFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    """`video` or `audio`."""
+    """One of `SUFFIXES`."""
     codec: str
     timescale: int
     peak: int
@@ -83,6 +96,8 @@ class Piece(NamedTuple):
     """(offset, size, ticks from the piece's start) of pictures that can be shown alone."""
     resume: SoundAnchor | None = None
     """Where this output's input must be taken up to make the next piece."""
+    score: int = 0
+    """How well a thumbnail would stand for the whole video, 0 to 1000."""
 
 
 Publish = Callable[[Piece], None]
@@ -93,7 +108,7 @@ class Output(Protocol):
 
     facts: OutputFacts
     init: bytes
-    """The init segment."""
+    """The init segment; empty unless it is a rendition."""
 
     def end(self, tick: int) -> None:
         """Nothing more comes; the last cut ends at `tick`."""
@@ -146,7 +161,9 @@ class Plan(msgspec.Struct, frozen=True):
     frame_rate: Fraction
     variable_rate: bool
     """Pictures do not come at an even pace."""
+    wanted: frozenset[OutputKind]
     rungs: list[Rung]
+    """The levels of the scaling cascade, largest first; renditions if these are wanted."""
     tracks: list[Track]
     cut_seconds: Fraction
     crf: int

@@ -24,6 +24,8 @@ _FRAGMENTS_A_CUT = 1 << 12
 
 def outputs(plan: Plan, publish: Publish) -> list[Rendition]:
     """One rendition a rung."""
+    if "renditions" not in plan.wanted:
+        return []
     return [Rendition(plan, level, rung, publish) for level, rung in enumerate(plan.rungs)]
 
 

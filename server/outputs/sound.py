@@ -45,6 +45,8 @@ _SETTLE = Fraction(1, 4)
 
 def outputs(plan: Plan, publish: Publish) -> list[SoundTrack]:
     """One rendition a track."""
+    if "renditions" not in plan.wanted:
+        return []
     return [SoundTrack(plan, track, publish) for track in plan.tracks]
 
 

@@ -194,6 +194,7 @@ class _InOrder:
             duration=piece.duration,
             frames=piece.frames,
             keyframes=piece.keyframes,
+            score=piece.score,
             resume=piece.resume,
         )
         self._send(header, piece.payload)

@@ -103,6 +103,7 @@ class PieceHeader(msgspec.Struct, frozen=True, kw_only=True, tag="piece"):
     duration: int
     frames: int
     keyframes: list[tuple[int, int, int]]
+    score: int = 0
     resume: SoundAnchor | None
 
 

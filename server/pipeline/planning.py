@@ -153,6 +153,7 @@ def _plan(
         timescale=timescale,
         frame_rate=frame_rate,
         variable_rate=variable_rate,
+        wanted=frozenset(settings.outputs),
         rungs=rungs,
         tracks=tracks,
         cut_seconds=Fraction(settings.cut_seconds),

@@ -7,6 +7,7 @@ of the metadata that name a file.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 import msgspec
 
@@ -74,6 +75,17 @@ def judge_title(title: str) -> str:
     if any(map(_deceives, title)):
         raise MetadataInvalid("the title has control characters in it")
     return title
+
+
+def judge_outputs(text: str, kinds: Sequence[str]) -> list[str] | None:
+    """The kinds of outputs that a client asks for, in the order of `kinds`; None: it does not say.
+
+    Words with commas between them. Raises `MetadataInvalid` for another word than `kinds` has.
+    """
+    words = {word.strip() for word in text.split(",")} - {""}
+    if unknown := words.difference(kinds):
+        raise MetadataInvalid(f"outputs are {', '.join(kinds)}; not {min(unknown)[:40]!r}")
+    return [kind for kind in kinds if kind in words] or None
 
 
 def _deceives(char: str) -> bool:

@@ -60,9 +60,10 @@ def publish(tx: Transaction, edition_id: str, cut: Cut, pieces: list[Piece]) -> 
     for piece in pieces:
         tx.execute(
             """insert into pieces
-                 (edition_id, number, output, name, size, duration, frames, keyframes)
+                 (edition_id, number, output, name, size, duration, frames, keyframes, score)
                values
-                 (:edition, :number, :output, :name, :size, :duration, :frames, :keyframes)""",
+                 (:edition, :number, :output, :name, :size, :duration, :frames, :keyframes,
+                  :score)""",
             {
                 "edition": edition_id,
                 **msgspec.structs.asdict(piece),
@@ -83,13 +84,19 @@ def last_cut(tx: Transaction, edition_id: str) -> Cut | None:
 def pieces(tx: Transaction, edition_id: str, since: int = 0, until: int = _ENDLESS) -> list[Piece]:
     """The pieces of the cuts from `since` on and before `until`, by cut."""
     rows = tx.rows(
-        """select number, output, name, size, duration, frames, keyframes from pieces
+        """select number, output, name, size, duration, frames, keyframes, score from pieces
            where edition_id = :id and number >= :since and number < :until order by number""",
         {"id": edition_id, "since": since, "until": until},
     )
     for row in rows:
         row["keyframes"] = msgspec.json.decode(row["keyframes"])
     return msgspec.convert(rows, list[Piece])
+
+
+def names(tx: Transaction, edition_id: str) -> set[str]:
+    """The names of all pieces' files."""
+    rows = tx.rows("select name from pieces where edition_id = :id", {"id": edition_id})
+    return {row["name"] for row in rows}
 
 
 def sizes(tx: Transaction, edition_id: str) -> Iterator[tuple[str, int, int]]:

@@ -7,13 +7,14 @@ import msgspec
 from storage.database import Transaction
 from storage.model import Video
 
-_COLUMNS = "id, owner, title, filename, source_id, edition_id, access, access_version, created_at"
+_COLUMNS = """id, owner, title, filename, source_id, edition_id, access, access_version, outputs,
+    created_at"""
 
 
 def create(tx: Transaction, video: Video) -> None:
     tx.execute(
         f"""insert into videos ({_COLUMNS}) values (:id, :owner, :title, :filename, :source_id,
-            :edition_id, :access, :access_version, :created_at)""",
+            :edition_id, :access, :access_version, :outputs, :created_at)""",
         msgspec.structs.asdict(video),
     )
 

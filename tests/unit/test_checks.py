@@ -64,6 +64,8 @@ def test_what_makes_sense_passes() -> None:
         msgspec.structs.replace(FACTS, outputs=[OUTPUT, OUTPUT], inits=[b"a", b"b"]),
         msgspec.structs.replace(FACTS, inits=[]),
         msgspec.structs.replace(FACTS, inits=[bytes(1 << 20)]),
+        msgspec.structs.replace(FACTS, inits=[b""]),
+        output(kind="thumbnails"),  # with an init segment
         msgspec.structs.replace(FACTS, timescale=0),
         msgspec.structs.replace(FACTS, duration=float("nan")),
         output(name="../x"),
@@ -83,6 +85,13 @@ def test_what_makes_sense_passes() -> None:
 def test_facts_that_make_no_sense(said: Facts) -> None:
     with pytest.raises(Crashed):
         checks.facts(said)
+
+
+def test_an_analysis_may_find_nothing() -> None:
+    pose = msgspec.structs.replace(OUTPUT, name="pose", kind="pose", codec="json")
+    checks.facts(msgspec.structs.replace(FACTS, outputs=[pose], inits=[b""]))
+    nothing = msgspec.structs.replace(PIECE, output="pose", frames=0, keyframes=[])
+    checks.piece(nothing, 0, {"pose": pose}, 3)
 
 
 def changed(**changes: object) -> Callable[[], None]:
@@ -108,6 +117,8 @@ def finished(**changes: object) -> Callable[[], None]:
         changed(cut=4),
         changed(duration=0),
         changed(frames=0),
+        changed(score=1001),
+        changed(score=-1),
         changed(keyframes=[(1, 5, 0)]),
         changed(keyframes=[(-1, 3, 0)]),
         changed(keyframes=[(0, 5, 10)]),

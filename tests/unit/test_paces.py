@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from server.api.videos import Paces
+from server.api.video_view import Paces
 from storage.model import Upload
 
 

@@ -20,7 +20,7 @@ from server.errors import (
     TusVersionUnsupported,
 )
 from server.protocols import tus
-from server.protocols.resumable import UploadState, judge_filename, title_of
+from server.protocols.resumable import UploadState, judge_filename, judge_outputs, title_of
 from storage.errors import ReelraceError
 
 CAN = tus.Capabilities(max_size=1000)
@@ -140,3 +140,13 @@ def test_titles() -> None:
     assert title_of(".htaccess") == ".htaccess"
     assert title_of("no extension") == "no extension"
     assert title_of("a.verylongextension") == "a.verylongextension"
+
+
+def test_outputs_that_are_wanted() -> None:
+    kinds = ("renditions", "thumbnails", "pose")
+    assert judge_outputs("", kinds) is None
+    assert judge_outputs(" , ", kinds) is None
+    assert judge_outputs("pose, renditions,pose", kinds) == ["renditions", "pose"]
+    for wrong in ("poses", "pose;thumbnails", "\x00"):
+        with pytest.raises(MetadataInvalid):
+            judge_outputs(wrong, kinds)

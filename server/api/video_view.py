@@ -1,0 +1,154 @@
+"""Changes when: what a video looks like in the API does."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from server.jobs.progress import Pace, Receiving, report
+from server.outputs.port import RENDITIONS, OutputFacts
+from server.protocols import signing
+from storage.database import Row, Transaction
+from storage.errors import ReelraceError
+from storage.model import Edition, Job, Output, Source, Upload, Video, now
+from storage.records import editions as edition_rows
+from storage.records import jobs as job_rows
+from storage.records import uploads as upload_rows
+from storage.sources import Sources
+
+_SILENT = 10.0
+"""Seconds without a byte after which a source is not followed any more."""
+
+
+class Paces:
+    """How fast sources grow that something came for in the last ten seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` tells seconds that only grow."""
+        self._clock = clock
+        self._paces: OrderedDict[str, tuple[float, Pace]] = OrderedDict()
+        """With the time of the last bytes, oldest first."""
+
+    def note(self, upload: Upload, received: int) -> None:
+        """`received` bytes of `upload` are there now."""
+        at = self._clock()
+        _, pace = self._paces.pop(upload.source_id, (at, Pace()))
+        if received < upload.length:
+            pace.note(at, received)
+            self._paces[upload.source_id] = at, pace
+        while self._paces and at - next(iter(self._paces.values()))[0] > _SILENT:
+            self._paces.popitem(last=False)
+
+    def of(self, source_id: str) -> float | None:
+        """Bytes a second; zero if nothing came lately, None until it can be told."""
+        known = self._paces.get(source_id)
+        return known[1].recent(self._clock()) if known else 0.0
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """All rows that one answer is made from."""
+
+    video: Video
+    job: Job | None
+    uploads: list[Upload]
+    source: Source | None
+    edition: Edition | None
+    outputs: list[Output]
+    published: int
+    """Ticks of the edition's timescale that can be played."""
+
+
+class VideoView:
+    """Makes what the API tells of videos from their rows, and from what has not reached rows."""
+
+    def __init__(self, sources: Sources, paces: Paces, secret: bytes) -> None:
+        """`secret` signs the links to what can be played."""
+        self._sources = sources
+        self._paces = paces
+        self._secret = secret
+
+    def shown(self, seen: Seen) -> dict[str, Any]:
+        """The `Video` of the contract."""
+        video, job, edition = seen.video, seen.job, seen.edition
+        state = job.state if job else "created"
+        noted: Row = msgspec.json.decode(job.progress) if job else {}
+        facts: Row = msgspec.json.decode(edition.facts) if edition and edition.facts else {}
+        there = self._sources.ranges_of(seen.source, seen.uploads).total if seen.source else 0
+        length = (seen.source.length if seen.source else None) or 0
+        receiving = Receiving(there, length, self._paces.of(video.source_id))
+        published = seen.published / facts["timescale"] if facts else 0.0
+        declared = facts.get("duration") or noted.get("duration")
+        ended = edition is not None and edition.ended
+        return {
+            "id": video.id,
+            "title": video.title,
+            "filename": video.filename,
+            "state": state,
+            "created_at": video.created_at,
+            "size": length,
+            "duration": round(published, 3) if ended and published else declared,
+            "width": facts.get("width") or None,
+            "height": facts.get("height") or None,
+            "progress": report(state, receiving, noted, published, _renditions(seen.outputs)),
+            "playback": self._playback(seen, published),
+            "error": _error(job, state),
+            "warnings": msgspec.json.decode(job.warnings) if job else [],
+            "attempts": job.attempts if job else 0,
+        }
+
+    def _playback(self, seen: Seen, published: float) -> dict[str, Any] | None:
+        """Present as soon as the first cut is published."""
+        if seen.edition is None or seen.edition.cuts == 0 or not _playable(seen.outputs):
+            return None
+        video = seen.video
+        grant = signing.PUBLIC
+        expires = None
+        if video.access != "public":
+            grant = signing.grant(self._secret, video.id, video.access_version, now())
+            expires = signing.expires(grant)
+        return {
+            "hls": f"/v/{grant}/{video.id}/index.m3u8",
+            "expires_at": expires,
+            "growing": not seen.edition.ended,
+            "seconds": round(published, 3),
+        }
+
+
+def look(tx: Transaction, video: Video) -> Seen:
+    """All rows of a video."""
+    jobs = job_rows.of_videos(tx, [video.id])
+    edition = edition_rows.get(tx, video.edition_id) if video.edition_id else None
+    last = edition_rows.last_cut(tx, edition.id) if edition else None
+    return Seen(
+        video=video,
+        job=jobs[-1] if jobs else None,
+        uploads=upload_rows.of_source(tx, video.source_id),
+        source=upload_rows.get_source(tx, video.source_id),
+        edition=edition,
+        outputs=edition_rows.outputs(tx, edition.id) if edition else [],
+        published=last.start + last.duration if last else 0,
+    )
+
+
+def _playable(outputs: list[Output]) -> bool:
+    kinds = [msgspec.json.decode(output.facts, type=OutputFacts).kind for output in outputs]
+    return any(kind in RENDITIONS for kind in kinds)
+
+
+def _renditions(outputs: list[Output]) -> list[dict[str, Any]]:
+    found = [msgspec.json.decode(output.facts, type=OutputFacts) for output in outputs]
+    return [
+        {"name": o.name, "width": o.width, "height": o.height} for o in found if o.kind == "video"
+    ]
+
+
+def _error(job: Job | None, state: str) -> dict[str, str] | None:
+    """Why a job ended early; while it is being tried again, nothing."""
+    if job is None or job.error_code is None or state not in ("failed", "partial"):
+        return None
+    kind = ReelraceError.known.get(job.error_code, ReelraceError)
+    return {"code": kind.code, "message": kind.sentence(), "detail": job.error_detail or ""}
