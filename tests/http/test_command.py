@@ -65,11 +65,11 @@ def test_what_is_not_whole_is_no_success(
     data = clips("fast-typed.mp4", FAST).read_bytes()
     (tmp_path / "half.mp4").write_bytes(data[: len(data) * 6 // 10])
     (tmp_path / "notes.mp4").write_text("no video\n" * 100)
-    files = (tmp_path / "half.mp4", tmp_path / "notes.mp4")
-    for path, state, code in zip(files, ("partial", "failed"), ("truncated", "not_media")):
-        status, said, told = upload(shared_server, tmp_path, path, "--watch").ends()
+    ends = {"half.mp4": ("partial", "truncated"), "notes.mp4": ("failed", "not_media")}
+    for name, (state, code) in ends.items():
+        status, said, told = upload(shared_server, tmp_path, tmp_path / name, "--watch").ends()
         assert status == 1
-        assert said.split()[1:] == [state, path.name]
+        assert said.split()[1:] == [state, name]
         assert f"({code})" in told
         assert "Traceback" not in told
 
