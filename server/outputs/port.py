@@ -170,6 +170,7 @@ class Plan(msgspec.Struct, frozen=True):
     preset: str
     encoder_threads: int
     audio_bit_rate: int
+    storyboard_seconds: int
     colour: Colour | None
     first_cut: int
     """The cut that is made first: 0, or where a resume begins."""
