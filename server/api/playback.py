@@ -14,12 +14,13 @@ from server.api.headers import accepts_gzip
 from server.api.shelf import Presentation, Rendered, Shelf
 from server.errors import GrantInvalid, NotFound
 from server.outputs.port import SUFFIXES
-from server.protocols import hls, signing
+from server.protocols import signing
 from storage.editions import Editions
 from storage.model import Video, now
 
 _PIECE = re.compile(r"([a-z][a-z0-9]{0,15})\.([0-9]{6,9})\.[0-9]{1,9}\.([a-z0-9]{1,8})")
 _PLAYLIST = re.compile(r"([a-z][a-z0-9]{0,15}(?:\.keyframes)?)\.m3u8")
+_CUES = re.compile(r"([a-z][a-z0-9]{0,15})\.vtt")
 _INIT = re.compile(r"([a-z][a-z0-9]{0,15})\.init\.mp4")
 _ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 """In a list, whether weak or not: they are compared weakly (RFC 9110, sections 8.8.3, 13.1.2)."""
@@ -65,13 +66,18 @@ class Playback:
         return _text(request, rendered)
 
     async def part(self, request: web.Request) -> web.StreamResponse:
-        """A media playlist, an init segment or a piece of an edition."""
+        """A media playlist, a list of pictures, an init segment or a piece of an edition."""
         _, presentation = await self._granted(request)
         if request.match_info["edition"] != presentation.edition_id:
             raise NotFound
         name = request.match_info["name"]
         if match := _PLAYLIST.fullmatch(name):
             rendered = await presentation.playlist(match[1]) if match[1] != "index" else None
+            if rendered is None:
+                raise NotFound
+            return _text(request, rendered)
+        if match := _CUES.fullmatch(name):
+            rendered = await presentation.cues(match[1])
             if rendered is None:
                 raise NotFound
             return _text(request, rendered)
@@ -127,7 +133,7 @@ def _text(request: web.Request, rendered: Rendered) -> web.Response:
     gzipped = accepts_gzip(request)
     content = rendered.gzipped if gzipped else rendered.plain
     headers = _COMMON | {
-        "Content-Type": hls.CONTENT_TYPE,
+        "Content-Type": rendered.kind,
         "ETag": content.etag,
         "Vary": "Accept-Encoding",
         "Cache-Control": "private, max-age=1" if rendered.growing else "private, max-age=60",
