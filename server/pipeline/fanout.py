@@ -44,13 +44,13 @@ class FanOut:
         self.outputs: list[Output] = make(plan, publish)
         self._levels: list[Level] = []
         below: Level | None = None
-        for index in reversed(range(len(plan.rungs))):
-            wanting: list[PictureOutput] = [
-                output  # type: ignore[misc]
-                for output in self.outputs
-                if getattr(output, "level", None) == index
-            ]
-            top = index == 0
+        wanted: dict[int, list[PictureOutput]] = {}
+        for output in self.outputs:
+            level = getattr(output, "level", None)
+            if level is not None:
+                wanted.setdefault(level, []).append(output)  # type: ignore[arg-type]
+        for index, wanting in sorted(wanted.items(), reverse=True):  # no level is made for nobody
+            top = index == min(wanted)
             below = Level(
                 plan.rungs[index], wanting, below, failure, rotation if top else 0, top and rgb
             )

@@ -5,6 +5,7 @@ One call of `run` is one attempt: opens the source, reads it, and leaves no thre
 
 from __future__ import annotations
 
+from server.errors import NothingWanted
 from server.outputs.port import Plan
 from server.pipeline import planning
 from server.pipeline.assembly import Assembly, Send
@@ -67,5 +68,7 @@ class Runner:
             entry=entry,
         )
         outputs, inits = self._assembly.fanout.facts()
+        if not outputs:
+            raise NothingWanted
         self._send(planning.facts(opened, plan, outputs, inits))
         return self._assembly

@@ -188,6 +188,7 @@ export const de: Messages = {
       'Das ist ein Video, aber in einem Format, das hier nicht gelesen werden kann.',
     encrypted: 'Die Datei ist kopiergeschützt und kann deshalb nicht gezeigt werden.',
     no_media: 'In der Datei ist weder Bild noch Ton.',
+    nothing_wanted: 'In der Datei ist nichts von dem, was gewünscht war.',
     truncated: 'Das Ende der Datei fehlt.',
     damaged: 'Die Datei ist beschädigt.',
     limits:

@@ -180,6 +180,7 @@ export const en = {
     unsupported_codec: 'This is a video, but in a format that cannot be read here.',
     encrypted: 'The file is copy-protected, so it cannot be shown.',
     no_media: 'The file has neither a picture nor a sound in it.',
+    nothing_wanted: 'The file has nothing in it of what was asked for.',
     truncated: 'The end of the file is missing.',
     damaged: 'The file is damaged.',
     limits:
