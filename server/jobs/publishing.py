@@ -24,6 +24,7 @@ from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Cut, Output, Piece
 from storage.records import editions as edition_rows
+from storage.records import events as event_rows
 from storage.records import jobs as job_rows
 from storage.records import videos as video_rows
 
@@ -149,6 +150,7 @@ class Publishing:
         resume = Resume(end.cut + 1, end.end, facts.timescale, end.entry, cut.anchors)
         row = Cut(end.cut, epoch, end.start, end.end - end.start, _json(resume))
         pieces = list(cut.pieces.values())
+        start, until = (round(tick / facts.timescale, 6) for tick in (end.start, end.end))
 
         def publish(tx: Transaction) -> None:
             job_rows.check_epoch(tx, job.id, epoch)
@@ -157,6 +159,8 @@ class Publishing:
                 video_rows.show(tx, self._taken.video.id, edition_id)
             edition_rows.publish(tx, edition_id, row, pieces)
             job_rows.note(tx, job.id, {"misses": 0})
+            told = {"cut": end.cut, "start": start, "end": until}
+            event_rows.add(tx, job.video_id, "cut", told)
 
         self._database.submit(publish).result()
         if not self._outputs:
