@@ -11,8 +11,8 @@ import contextlib
 import random
 import re
 import socket
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ class Events:
         self._view = view
         self._most = most
         self._most_of_one = most_of_one
-        self._open: Counter[str] = Counter()
+        self._open: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._draining = False
 
     def routes(self) -> list[web.RouteDef]:
@@ -154,7 +154,7 @@ class Events:
         )
         after = sse.last_event_id(request.headers.get("Last-Event-ID"))
         # It hears before the rows are read, so that nothing falls between the two.
-        with self._place(topic.owner), self._bus.joined(watcher):
+        with self._place(topic.owner, watcher), self._bus.joined(watcher):
             begin = partial(_begin, topic, after)
             beginning = await self._database.read(begin)
             if beginning.over and beginning.snapshot is None:
@@ -175,18 +175,18 @@ class Events:
         return answer
 
     @contextlib.contextmanager
-    def _place(self, who: str) -> Iterator[None]:
+    def _place(self, who: str, watcher: Watcher) -> Iterator[None]:
         if self._draining:
             raise Draining
-        if self._open[who] >= self._most_of_one:
+        if _is_full(self._open.get(who, ()), self._most_of_one):
             raise TooManyStreams(f"at most {self._most_of_one}", retry_after=_COME_BACK)
-        if self._open.total() >= self._most:
+        if _is_full(self._bus, self._most):
             raise StreamsFull(retry_after=_COME_BACK)
-        self._open[who] += 1
+        self._open[who].add(watcher)
         try:
             yield
         finally:
-            self._open[who] -= 1
+            self._open[who].discard(watcher)
             if not self._open[who]:
                 del self._open[who]
 
@@ -204,6 +204,11 @@ class Events:
             return await self._database.read(lambda tx: topic.stored(tx, after, limit))
 
         return stored
+
+
+def _is_full(watchers: Collection[Watcher], most: int) -> bool:
+    """Whether as many as may be are open; those whose clients are gone are as good as closed."""
+    return len(watchers) >= most and sum(not watcher.gone for watcher in watchers) >= most
 
 
 def _begin(topic: _Topic, after: int | None, tx: Transaction) -> _Beginning:
