@@ -23,7 +23,7 @@ from server.settings import Preset
 _GLOBAL_HEADER = av.codec.context.Flags.global_header
 _FRAGMENTS_A_CUT = 1 << 12
 _SLOW = 10
-"""Pictures a second; below, what x264 looks ahead is told in seconds."""
+"""Pictures a second; below, none are reordered, and what x264 looks ahead is told in seconds."""
 _LOOK_AHEAD = 1
 """Seconds."""
 _DEPTHS: dict[Preset, int] = {
@@ -61,7 +61,7 @@ class Rendition:
         # Two frames: as deep as x264 reorders, so that composition offsets stay positive at a
         # constant rate. FFmpeg-based players shift pictures when they are negative.
         frame = max(1, round(plan.timescale / plan.frame_rate))
-        self._delay = 0 if plan.variable_rate else 2 * frame
+        self._delay = 2 * frame if _reorders(plan) else 0
         self.init = cmaf.init_segment(track, plan.timescale, self._delay)
         self.facts = OutputFacts(
             name=rung.name,
@@ -150,6 +150,16 @@ def _fragments(samples: list[cmaf.Sample]) -> Iterable[tuple[int, int]]:
         yield first, len(samples)
 
 
+def _reorders(plan: Plan) -> bool:
+    """Whether there are B-frames, for which everything is decoded two pictures early.
+
+    A picture that stays long must not be decoded before others that are shown earlier. And some
+    players pass over the edit list that takes the two pictures off again: a shift of a whole
+    second is too much for them.
+    """
+    return not plan.variable_rate and plan.frame_rate >= _SLOW
+
+
 def _encoder(plan: Plan, rung: Rung) -> av.VideoCodecContext:
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = rung.width, rung.height, "yuv420p"
@@ -175,8 +185,7 @@ def _encoder(plan: Plan, rung: Rung) -> av.VideoCodecContext:
         # A watcher of a video that still arrives would wait for so many pictures.
         depth = min(_DEPTHS[plan.preset], math.ceil(plan.frame_rate * _LOOK_AHEAD))
         options["rc-lookahead"] = str(depth)
-    if plan.variable_rate:
-        # A picture that stays long must not be decoded before others that are shown earlier.
+    if not _reorders(plan):
         options["bf"] = "0"
     encoder.options = options
     encoder.open()

@@ -77,3 +77,16 @@ def test_pictures_keep_their_shape(
         assert box["width"] / box["height"] == pytest.approx(aspect, rel=0.02)
     screen.hurry()
     screen.until("video.ended")
+
+
+def test_a_picture_a_second(shared_server: Server, visitors: Visitors, clips: Clips) -> None:
+    """A screen that was recorded slowly: it lasts as long as it lasted."""
+    visitor = visitors(shared_server)
+    slow = Clip(seconds=12, fps=Fraction(1), audio=False, keyframe_every=5, options=FIRST)
+    visitor.choose(clips("lecture.mp4", slow))
+    visitor.is_done("lecture")
+    screen = visitor.watch("lecture")
+    screen.plays(past=2)
+    assert screen.shown().duration == pytest.approx(12, abs=0.1)
+    screen.hurry()
+    screen.until("video.ended")
