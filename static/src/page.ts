@@ -2,6 +2,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import './api/link-state.ts';
 import type { Library } from './api/library.ts';
+import { reachable } from './api/poller.ts';
 import { received } from './api/video.ts';
 import { base, buttons } from './controls.ts';
 import './i18n/language-switch.ts';
@@ -58,7 +59,7 @@ export class Page extends LitElement {
     this.addEventListener(FilesChosen.type, (event) => this.#add((event as FilesChosen).choice));
     this.addEventListener(CardRequest.type, (event) => this.#act(event as CardRequest));
     this.addEventListener(AllRequest.type, (event) => this.#all(event as AllRequest));
-    this.addEventListener(OlderWanted.type, () => this.parts.library.showOlder());
+    this.addEventListener(OlderWanted.type, () => void this.#older());
     this.addEventListener(NoticeDismissed.type, () => this.#dismiss());
     this.addEventListener(PlayerClosed.type, () => this.#watching.close());
     addEventListener('beforeunload', (event) => {
@@ -72,13 +73,13 @@ export class Page extends LitElement {
     let link = library.link;
     library.subscribe(() => {
       // Whoever answers questions again takes bytes again.
-      if (library.link === 'online' && link !== 'online') uploads.wake();
+      if (reachable(library.link) && !reachable(link)) uploads.wake();
       link = library.link;
       this.requestUpdate();
     });
     addEventListener('online', () => {
       uploads.wake();
-      library.refresh();
+      library.wake();
     });
     void this.#lookForResumable();
   }
@@ -192,6 +193,14 @@ export class Page extends LitElement {
       case 'delete':
         void this.#remove(card);
         break;
+    }
+  }
+
+  async #older(): Promise<void> {
+    try {
+      await this.parts.library.showOlder();
+    } catch {
+      this.#tell([this.#words.text.errors.network]);
     }
   }
 

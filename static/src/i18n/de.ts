@@ -12,6 +12,7 @@ export const de: Messages = {
   },
   link: {
     connecting: 'Verbindung wird aufgebaut',
+    live: 'Live',
     online: 'Verbunden',
     reconnecting: 'Verbindung wird wiederhergestellt',
     offline: 'Keine Verbindung',

@@ -11,6 +11,7 @@ export const en = {
   },
   link: {
     connecting: 'Connecting',
+    live: 'Live',
     online: 'Connected',
     reconnecting: 'Reconnecting',
     offline: 'No connection',
