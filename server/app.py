@@ -8,14 +8,18 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
 from server.api.connections import Door, most_connections, raise_descriptors
+from server.api.events import Events
 from server.api.headers import cors
 from server.api.health import Health
 from server.api.hosts import hosts
+from server.api.news import News
 from server.api.pages import Pages, web_root
 from server.api.playback import Playback
 from server.api.problems import problems
@@ -26,13 +30,17 @@ from server.api.uploads import Uploads
 from server.api.urls import Urls
 from server.api.video_view import Paces, VideoView
 from server.api.videos import Videos
+from server.events.bus import Bus
 from server.jobs.dispatcher import Dispatcher
 from server.jobs.processes import MediaProcesses
 from server.jobs.queue import Queue
 from server.jobs.removal import Removal
+from server.jobs.retrying import Retrying
+from server.jobs.upkeep import Upkeep
 from server.jobs.worker import Worker
 from server.settings import Settings
 from storage.connector import SqliteConnector
+from storage.crossing import Crossing
 from storage.database import Database
 from storage.editions import Editions
 from storage.model import Upload
@@ -49,33 +57,51 @@ _BACKLOG = 128
 """Connections that the kernel keeps until they are let in."""
 _LINGERING = 2.0
 """Seconds that the rest of a body is still read after an early answer, so that it is seen."""
+_CONNECTIONS = 1024
 _SHUTDOWN = 10.0
 """Seconds that requests get to end once the server was told to."""
 
 
+class _Kept(NamedTuple):
+    """All that is kept, and the threads that files are worked on with."""
+
+    database: Database
+    sources: Sources
+    editions: Editions
+    files: ThreadPoolExecutor
+    secret: bytes
+
+
+async def _open(stack: contextlib.AsyncExitStack, settings: Settings) -> _Kept:
+    """Opens the data directory, after putting right what a fall has left; `stack` closes it."""
+    directory = DataDirectory(Path(settings.data_dir))
+    directory.prepare()
+    stack.callback(directory.release)
+    database = Database(directory.database)
+    database.open()
+    stack.callback(database.close)
+    sources, editions = Sources(directory), Editions(directory, settings.min_free_space)
+    files = ThreadPoolExecutor(8, thread_name_prefix="files")
+    stack.callback(files.shutdown)
+    loop = asyncio.get_running_loop()
+    done = await loop.run_in_executor(files, recover, directory, database, sources, editions)
+    if any(done.values()):
+        _log.info("recovered", extra=done)
+    return _Kept(database, sources, editions, files, directory.secret())
+
+
 @contextlib.asynccontextmanager
-async def house(settings: Settings) -> AsyncIterator[web.Application]:
-    """Everything running, and the web application in front of it.
+async def house(
+    settings: Settings, connections: int = _CONNECTIONS
+) -> AsyncIterator[web.Application]:
+    """Everything running, and the web application in front of it, for so many connections.
 
     On the way out: bodies are ended (what came is kept), attempts are stopped (what is
     published is kept), then the rows are closed.
     """
-    directory = DataDirectory(Path(settings.data_dir))
-    directory.prepare()
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(directory.release)
-        database = Database(directory.database)
-        database.open()
-        stack.callback(database.close)
-        sources, editions = Sources(directory), Editions(directory, settings.min_free_space)
-        files = ThreadPoolExecutor(8, thread_name_prefix="files")
-        stack.callback(files.shutdown)
+        database, sources, editions, files, secret = await _open(stack, settings)
         loop = asyncio.get_running_loop()
-        done = await loop.run_in_executor(files, recover, directory, database, sources, editions)
-        if any(done.values()):
-            _log.info("recovered", extra=done)
-        secret = directory.secret()
-
         processes = MediaProcesses()
         stack.callback(processes.close)
         await loop.run_in_executor(files, processes.warm)
@@ -91,15 +117,19 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             sum(places),
         )
         eraser = Eraser(database, sources, editions)
-        queue = Queue(SqliteConnector(database), worker, sum(places))
+        upkeep = Upkeep(database, eraser, files, settings.events_kept)
+        queue = Queue(SqliteConnector(database), worker, sum(places), upkeep.run)
         dispatcher = Dispatcher(
             database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
         )
         worker.on_end(dispatcher.ring)
-        paces = Paces()
+        bus, paces = Bus(), Paces()
+        view = VideoView(sources, paces, secret)
+        news = News(database, bus, view, paces)
+        database.listen(partial(Crossing(loop).call, news.heard))
 
         def on_bytes(upload: Upload, received: int) -> None:
-            paces.note(upload, received)
+            news.arrived(upload, received)
             dispatcher.arrived(upload.source_id)
 
         receiver = Receiver(
@@ -109,10 +139,14 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             body_timeout=settings.body_timeout,
             takeover_after=settings.takeover_after,
             on_bytes=on_bytes,
+            on_end=news.ended,
         )
         removal = Removal(database, worker, eraser, files, receiver.settle)
         stack.push_async_callback(removal.finish)
+        retrying = Retrying(database, sources, files, dispatcher.ring)
         shelf = Shelf(database)
+        most = settings.max_streams or connections // 2, settings.streams_per_owner
+        events = Events(database, bus, view, *most)
         urls = Urls(settings.trusted_proxies)
         rooms = (
             Uploads(
@@ -125,7 +159,8 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
                 settings.max_upload_size,
                 dispatcher.ring,
             ),
-            Videos(database, receiver, removal, shelf, VideoView(sources, paces, secret)),
+            Videos(database, receiver, removal, retrying, shelf, view),
+            events,
             Playback(shelf, editions, secret),
             Health(database, lambda: queue.alive),
             Pages(web_root()),
@@ -139,10 +174,11 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         await queue.start()
         stack.push_async_callback(queue.stop)
         stack.push_async_callback(worker.drain)
-        dispatching = asyncio.create_task(dispatcher.run(), name="dispatcher")
-        stack.push_async_callback(_cancelled, dispatching)
+        for running in (dispatcher.run(), news.run(), bus.run()):
+            stack.push_async_callback(_cancelled, asyncio.create_task(running))
 
         async def drain(_: web.Application) -> None:
+            events.drain()
             await receiver.drain()
 
         app.on_shutdown.append(drain)
@@ -163,7 +199,7 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
         loop.add_signal_handler(number, stop.set)
     descriptors = raise_descriptors()
     most = settings.max_connections or most_connections(descriptors, sum(settings.places()))
-    async with house(settings) as app:
+    async with house(settings, most) as app:
         runner = web.AppRunner(
             app,
             access_log=None,

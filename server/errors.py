@@ -59,6 +59,24 @@ class BodyTimeout(ReelraceError):
     code = "body_timeout"
 
 
+class TooManyStreams(ReelraceError):
+    """So many streams of events are open in your name that there is no room for another."""
+
+    code = "too_many_streams"
+
+
+class StreamsFull(ReelraceError):
+    """So many people watch that there is no room for another; try again in a while."""
+
+    code = "streams_full"
+
+
+class NotRetryable(ReelraceError):
+    """This video cannot be worked on again."""
+
+    code = "not_retryable"
+
+
 class Draining(ReelraceError):
     """The server is shutting down; what came is kept, try again in a moment."""
 
@@ -137,6 +155,9 @@ STATUS: dict[type[ReelraceError], int] = {
     GrantInvalid: 404,
     EncodingRefused: 415,
     BodyTimeout: 408,
+    TooManyStreams: 429,
+    StreamsFull: 503,
+    NotRetryable: 409,
     Draining: 503,
     TusVersionUnsupported: 412,
     LengthRequired: 400,

@@ -84,6 +84,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     takes nothing of an answer is let go."""
     max_connections: Count = 0
     """Connections that may be open; 0: a third of the descriptors that the jobs leave."""
+    max_streams: Count = 0
+    """Streams of events that may be open; 0: half as many as connections."""
+    streams_per_owner: Positive = 32
+    """Of all those, how many may be one owner's."""
+    events_kept: Seconds = 604_800.0
+    """Seconds for which a stream that broke off can go on where it was."""
     takeover_after: Seconds = 2.0
     """Seconds of silence after which a new PATCH takes an upload over from an old one."""
     jobs: Count = 0

@@ -15,15 +15,19 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlite_utils
 
 from storage.errors import DiskFull
+from storage.model import Changed, Event
 
 T = TypeVar("T")
 Row = dict[str, Any]
+Told = Event | Changed
+Tell = Callable[[Told], None]
 
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
@@ -34,8 +38,10 @@ _GROUP = 256
 class Transaction:
     """What a work sees: SQL, and a place for what must happen only after the commit."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, tell: Tell | None = None) -> None:
+        """`tell` is what passes on what is told; who only reads tells nothing."""
         self._connection = connection
+        self._tell = tell
         self.callbacks: list[Callable[[], None]] = []
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
@@ -57,6 +63,11 @@ class Transaction:
         """Calls `callback` on the database's thread once this is committed; keep it quick."""
         self.callbacks.append(callback)
 
+    def tell(self, told: Told) -> None:
+        """Tells whoever listens to the database, once this is committed."""
+        if self._tell is not None:
+            self.after(partial(self._tell, told))
+
 
 Work = Callable[[Transaction], T]
 
@@ -64,9 +75,10 @@ Work = Callable[[Transaction], T]
 class _Lane:
     """One connection on one thread, and the works that wait for it."""
 
-    def __init__(self, name: str, path: Path, *, writes: bool) -> None:
+    def __init__(self, name: str, path: Path, tell: Tell | None = None) -> None:
+        """It writes if it can `tell` of it; else it reads."""
         self._path = path
-        self._writes = writes
+        self._tell = tell
         self._queue: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._opened: Future[None] = Future()
@@ -87,7 +99,7 @@ class _Lane:
     def _run(self) -> None:
         try:
             connection = connect(self._path)
-            if self._writes:
+            if self._tell is not None:
                 migrate(connection)
             else:
                 connection.execute("pragma query_only = on")
@@ -95,7 +107,7 @@ class _Lane:
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
-        commit = _commit_group if self._writes else _read_group
+        commit = partial(_commit_group, self._tell) if self._tell else _read_group
         try:
             while True:
                 group, stopping = self._take()
@@ -124,8 +136,9 @@ class Database:
     """The rows. Any thread may `submit`; coroutines `await` `write` and `read`."""
 
     def __init__(self, path: Path) -> None:
-        self._writer = _Lane("database-writer", path, writes=True)
-        self._reader = _Lane("database-reader", path, writes=False)
+        self._listeners: list[Tell] = []
+        self._writer = _Lane("database-writer", path, self._pass_on)
+        self._reader = _Lane("database-reader", path)
 
     def open(self) -> None:
         """Opens both connections and applies the migrations that are missing."""
@@ -136,6 +149,14 @@ class Database:
         """Finishes what was submitted, then closes."""
         self._writer.stop()
         self._reader.stop()
+
+    def listen(self, listener: Tell) -> None:
+        """Calls `listener` with all that is told, on the database's thread, as it was committed."""
+        self._listeners.append(listener)
+
+    def _pass_on(self, told: Told) -> None:
+        for listener in self._listeners:
+            listener(told)
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Queues `work` for the writing connection; its result comes after the commit.
@@ -192,14 +213,14 @@ def _statements(text: str) -> list[str]:
 
 
 def _commit_group(
-    connection: sqlite3.Connection, group: list[tuple[Work[Any], Future[Any]]]
+    tell: Tell, connection: sqlite3.Connection, group: list[tuple[Work[Any], Future[Any]]]
 ) -> None:
     """Runs and commits works together, and only then tells anybody."""
     if not group:
         return
     try:
         connection.execute("begin immediate")
-        outcomes = [_run_in_savepoint(connection, work) for work, _ in group]
+        outcomes = [_run_in_savepoint(connection, work, tell) for work, _ in group]
         connection.execute("commit")
     except BaseException as error:
         if connection.in_transaction:
@@ -220,10 +241,10 @@ def _commit_group(
 
 
 def _run_in_savepoint(
-    connection: sqlite3.Connection, work: Work[Any]
+    connection: sqlite3.Connection, work: Work[Any], tell: Tell
 ) -> tuple[Any, BaseException | None, list[Callable[[], None]]]:
     """A work's result, or what it raised (its changes are undone then)."""
-    transaction = Transaction(connection)
+    transaction = Transaction(connection, tell)
     connection.execute("savepoint work")
     try:
         result = work(transaction)

@@ -157,3 +157,22 @@ class Job(msgspec.Struct, frozen=True):
     created_at: int
     started_at: int | None
     ended_at: int | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A fact that watchers are told. `data` is JSON and names its video."""
+
+    owner: str
+    feed_number: int
+    video_id: str
+    number: int
+    kind: str
+    data: str
+    at: int
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """Something of a video that has no number, its progress say, is not as it was."""
+
+    video_id: str
+    owner: str

@@ -5,6 +5,8 @@ Rows go last: as long as a row names a file, whoever comes after a crash can fin
 
 from __future__ import annotations
 
+from functools import partial
+
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Video
@@ -46,9 +48,21 @@ class Eraser:
 
         self._database.submit(forget).result()
 
+    def erase_replaced(self) -> int:
+        """Erases editions that no video shows and no job makes; how many those were."""
+        editions = self._database.submit(edition_rows.unused).result()
+        for edition in editions:
+            self._editions.erase(edition)
+            self._database.submit(partial(_forget_edition, edition)).result()
+        return len(editions)
+
     def erase_buried(self) -> int:
         """Finishes what a crash interrupted; how many videos that were."""
         buried = self._database.submit(video_rows.buried).result()
         for video in buried:
             self.erase(video)
         return len(buried)
+
+
+def _forget_edition(edition_id: str, tx: Transaction) -> None:
+    edition_rows.remove(tx, edition_id)

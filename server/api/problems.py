@@ -43,6 +43,8 @@ def problem(request: web.Request, error: ReelraceError) -> web.Response:
     """The answer to an error of ours."""
     answer = _answer(status(error), error.code, error.sentence(), error.detail, error.facts)
     _of_protocol(request, answer, error.facts.get("offset"))
+    if "retry_after" in error.facts:
+        answer.headers["Retry-After"] = str(error.facts["retry_after"])
     if error.code in ("body_timeout", "draining"):
         answer.force_close()
     return answer

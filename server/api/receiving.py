@@ -76,14 +76,17 @@ class Receiver:
         body_timeout: float,
         takeover_after: float,
         on_bytes: Callable[[Upload, int], None],
+        on_end: Callable[[Upload], None],
     ) -> None:
-        """`on_bytes(upload, received)` is called whenever bytes have been written."""
+        """`on_bytes(upload, received)` is called whenever bytes have been written, and
+        `on_end(upload)` when a body has ended, whichever way."""
         self._database = database
         self._sources = sources
         self._executor = executor
         self._body_timeout = body_timeout
         self._takeover_after = takeover_after
         self._on_bytes = on_bytes
+        self._on_end = on_end
         self._holders: dict[str, _Holder] = {}
         self._draining = False
 
@@ -182,6 +185,7 @@ class Receiver:
                 offset = await self._mark(upload, writer)
             finally:
                 self._tell(upload, holder, writer)
+                self._on_end(upload)
                 await loop.run_in_executor(self._executor, writer.close)
         return offset
 

@@ -34,6 +34,7 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 _PRINCIPAL = web.RequestKey("principal", str)
 _ISSUED = web.RequestKey("issued", str)
 _KEY = web.RequestKey("key", bytes)
+_SCHEME = web.RequestKey("scheme", str)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -47,7 +48,7 @@ def sessions(urls: Urls, key: bytes) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         scheme, host = urls.origin(request)
         cookie = COOKIE_OVER_TLS if scheme == "https" else COOKIE
-        request[_KEY] = key
+        request[_KEY], request[_SCHEME] = key, scheme
         secret = request.headers.get(HEADER)
         if secret is None:
             secret = request.cookies.get(cookie)
@@ -60,20 +61,27 @@ def sessions(urls: Urls, key: bytes) -> Middleware:
         if secret is not None:
             request[_PRINCIPAL] = _hashed(secret)
         answer = await handler(request)
-        issued = request.get(_ISSUED)
-        if issued is not None and not answer.prepared:
-            answer.set_cookie(
-                cookie,
-                issued,
-                max_age=_YEAR,
-                path="/",
-                httponly=True,
-                samesite="Lax",
-                secure=scheme == "https",
-            )
+        if not answer.prepared:
+            issue(request, answer)
         return answer
 
     return middleware
+
+
+def issue(request: web.Request, answer: web.StreamResponse) -> None:
+    """Puts the session into an answer that somebody new gets; before it is prepared."""
+    issued = request.get(_ISSUED)
+    if issued is not None:
+        over_tls = request[_SCHEME] == "https"
+        answer.set_cookie(
+            COOKIE_OVER_TLS if over_tls else COOKIE,
+            issued,
+            max_age=_YEAR,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=over_tls,
+        )
 
 
 def principal(request: web.Request) -> str:

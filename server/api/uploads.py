@@ -31,6 +31,7 @@ from server.protocols.resumable import (
 from server.settings import OUTPUTS
 from storage.database import Database, Transaction
 from storage.model import Job, Upload, Video, new_id, now
+from storage.records import events as event_rows
 from storage.records import jobs as job_rows
 from storage.records import sessions as session_rows
 from storage.records import uploads as upload_rows
@@ -240,6 +241,7 @@ def _record(tx: Transaction, upload: Upload, video: Video) -> None:
     session_rows.touch(tx, video.owner, video.created_at)
     upload_rows.create(tx, upload)
     video_rows.create(tx, video)
+    event_rows.add(tx, video.id, "created", {})
     job_rows.create(
         tx,
         Job(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from server.jobs.moves import error_of
 from server.jobs.progress import Pace, Receiving, report
 from server.outputs.port import RENDITIONS, OutputFacts
 from server.protocols import signing
 from storage.database import Row, Transaction
-from storage.errors import ReelraceError
 from storage.model import Edition, Job, Output, Source, Upload, Video, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
@@ -22,31 +21,60 @@ from storage.sources import Sources
 
 _SILENT = 10.0
 """Seconds without a byte after which a source is not followed any more."""
+_SILENT_AFTER_BODY = 3.0
+"""The same when nobody sends: who is still there has begun another body by then."""
+
+
+class _Growing:
+    """A source that something came for lately."""
+
+    def __init__(self, video_id: str) -> None:
+        self.video_id = video_id
+        self.pace = Pace()
+        self.until = 0.0
+        """When it counts as silent."""
 
 
 class Paces:
-    """How fast sources grow that something came for in the last ten seconds."""
+    """How fast sources grow that something came for lately."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` tells seconds that only grow."""
         self._clock = clock
-        self._paces: OrderedDict[str, tuple[float, Pace]] = OrderedDict()
-        """With the time of the last bytes, oldest first."""
+        self._growing: dict[str, _Growing] = {}
+
+    def __len__(self) -> int:
+        return len(self._growing)
 
     def note(self, upload: Upload, received: int) -> None:
         """`received` bytes of `upload` are there now."""
+        if received >= upload.length:
+            self._growing.pop(upload.source_id, None)
+            return
+        growing = self._growing.setdefault(upload.source_id, _Growing(upload.video_id))
         at = self._clock()
-        _, pace = self._paces.pop(upload.source_id, (at, Pace()))
-        if received < upload.length:
-            pace.note(at, received)
-            self._paces[upload.source_id] = at, pace
-        while self._paces and at - next(iter(self._paces.values()))[0] > _SILENT:
-            self._paces.popitem(last=False)
+        growing.pace.note(at, received)
+        growing.until = at + _SILENT
+
+    def body_ended(self, upload: Upload) -> None:
+        """Nobody writes into `upload` any more, for now."""
+        growing = self._growing.get(upload.source_id)
+        if growing is not None:
+            growing.until = min(growing.until, self._clock() + _SILENT_AFTER_BODY)
+
+    def fallen_silent(self) -> list[str]:
+        """The videos of sources that fell silent since this was asked last; they are forgotten."""
+        at = self._clock()
+        silent = {k: growing for k, growing in self._growing.items() if at >= growing.until}
+        for source_id in silent:
+            del self._growing[source_id]
+        return [growing.video_id for growing in silent.values()]
 
     def of(self, source_id: str) -> float | None:
         """Bytes a second; zero if nothing came lately, None until it can be told."""
-        known = self._paces.get(source_id)
-        return known[1].recent(self._clock()) if known else 0.0
+        growing = self._growing.get(source_id)
+        at = self._clock()
+        return growing.pace.per_second() if growing and at < growing.until else 0.0
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -81,10 +109,13 @@ class VideoView:
         length = (seen.source.length if seen.source else None) or 0
         receiving = Receiving(there, length, self._paces.of(video.source_id))
         published = seen.published / facts["timescale"] if facts else 0.0
+        # While another edition is made, what is shown of the former says nothing of it.
+        made = published if job and job.edition_id == video.edition_id else 0.0
         declared = facts.get("duration") or noted.get("duration")
         ended = edition is not None and edition.ended
         return {
             "id": video.id,
+            "job": job.id if job else None,
             "title": video.title,
             "filename": video.filename,
             "state": state,
@@ -93,7 +124,7 @@ class VideoView:
             "duration": round(published, 3) if ended and published else declared,
             "width": facts.get("width") or None,
             "height": facts.get("height") or None,
-            "progress": report(state, receiving, noted, published, _renditions(seen.outputs)),
+            "progress": report(state, receiving, noted, made, _renditions(seen.outputs)),
             "playback": self._playback(seen, published),
             "error": _error(job, state),
             **self._pictures(seen),
@@ -168,5 +199,4 @@ def _error(job: Job | None, state: str) -> dict[str, str] | None:
     """Why a job ended early; while it is being tried again, nothing."""
     if job is None or job.error_code is None or state not in ("failed", "partial"):
         return None
-    kind = ReelraceError.known.get(job.error_code, ReelraceError)
-    return {"code": kind.code, "message": kind.sentence(), "detail": job.error_detail or ""}
+    return error_of(job.error_code, job.error_detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -12,16 +13,40 @@ from server.api.receiving import Receiver
 from server.api.sessions import authorize, principal
 from server.api.shelf import Shelf
 from server.api.video_view import Seen, VideoView, look
-from server.errors import BadRequest, NotFound
+from server.errors import BadRequest, NotFound, NotRetryable
 from server.jobs.removal import Removal
+from server.jobs.retrying import Retrying
 from storage.database import Database, Transaction
 from storage.model import Video
 from storage.records import uploads as upload_rows
 from storage.records import videos as video_rows
 
-_PAGE = 50
+PAGE = 50
 _MOST = 200
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9a-f]{32})")
+
+
+class Page(NamedTuple):
+    """Some videos of somebody's, newest first."""
+
+    seen: list[Seen]
+    more: bool = False
+
+    def shown(self, view: VideoView) -> dict[str, Any]:
+        """The videos, and where the next page begins."""
+        last = self.seen[-1].video if self.more else None
+        return {
+            "videos": [view.shown(one) for one in self.seen],
+            "next": f"{last.created_at}-{last.id}" if last else None,
+        }
+
+
+def page(
+    tx: Transaction, owner: str, limit: int = PAGE, before: tuple[int, str] | None = None
+) -> Page:
+    """The newest, or those that follow a page's last one."""
+    videos = video_rows.of_owner(tx, owner, limit + 1, before)
+    return Page([look(tx, video) for video in videos[:limit]], len(videos) > limit)
 
 
 class Videos:
@@ -32,12 +57,14 @@ class Videos:
         database: Database,
         receiver: Receiver,
         removal: Removal,
+        retrying: Retrying,
         shelf: Shelf,
         view: VideoView,
     ) -> None:
         self._database = database
         self._receiver = receiver
         self._removal = removal
+        self._retrying = retrying
         self._shelf = shelf
         self._view = view
 
@@ -47,26 +74,17 @@ class Videos:
             web.get("/api/videos", self.list),
             web.get(one, self.get),
             web.delete(one, self.delete),
+            web.post(f"{one}/retry", self.retry),
         ]
 
     async def list(self, request: web.Request) -> web.Response:
         """Mine, newest first. `limit`, and `before` (the `next` of a page) page through them."""
         who = principal(request)
-        limit = min(_MOST, _number(request.query, "limit") or _PAGE)
+        limit = min(_MOST, _number(request.query, "limit") or PAGE)
         before = _cursor(request.query)
 
-        def page(tx: Transaction) -> tuple[list[Seen], bool]:
-            videos = video_rows.of_owner(tx, who, limit + 1, before)
-            return [look(tx, video) for video in videos[:limit]], len(videos) > limit
-
-        seen, more = await self._database.read(page)
-        last = seen[-1].video if more else None
-        return _json(
-            {
-                "videos": [self._view.shown(one) for one in seen],
-                "next": f"{last.created_at}-{last.id}" if last else None,
-            }
-        )
+        found = await self._database.read(lambda tx: page(tx, who, limit, before))
+        return _json(found.shown(self._view))
 
     async def get(self, request: web.Request) -> web.Response:
         """One of mine: state, progress, what to play, or why it failed."""
@@ -84,6 +102,14 @@ class Videos:
         for upload in uploads:
             await self._receiver.settle(upload.id, NotFound())
         return web.Response(status=204)
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """Works once more on one that failed or is partial."""
+        video = await self._video(request, "change")
+        if not await self._retrying.retry(video):
+            raise NotRetryable
+        seen = await self._database.read(lambda tx: look(tx, video))
+        return _json(self._view.shown(seen), 202)
 
     async def _video(self, request: web.Request, action: str) -> Video:
         video_id = request.match_info["video"]
@@ -111,8 +137,9 @@ def _cursor(query: Mapping[str, str]) -> tuple[int, str] | None:
     return int(match[1]), match[2]
 
 
-def _json(value: object) -> web.Response:
+def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(
+        status=status,
         body=msgspec.json.encode(value),
         content_type="application/json",
         headers={"Cache-Control": "no-store"},

@@ -39,6 +39,7 @@ from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import ReelraceError
 from storage.model import now
+from storage.records import events as event_rows
 from storage.records import jobs as job_rows
 
 _TICK = 1.0
@@ -214,10 +215,11 @@ class Attempt:
             "at": now(),
         }
         text = msgspec.json.encode(progress).decode()
-        job_id, epoch = self._taken.job.id, self._taken.epoch
+        job, epoch = self._taken.job, self._taken.epoch
 
         def note(tx: Transaction) -> None:
-            job_rows.check_epoch(tx, job_id, epoch)
-            job_rows.note(tx, job_id, {"progress": text})
+            job_rows.check_epoch(tx, job.id, epoch)
+            job_rows.note(tx, job.id, {"progress": text})
+            event_rows.changed(tx, job.video_id, job.owner)
 
         self._database.submit(note)

@@ -25,7 +25,8 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from server.errors import Empty
-from server.jobs.lifecycle import Action, State, sources, target
+from server.jobs.lifecycle import Action, State
+from server.jobs.moves import move
 from server.pipeline import containers
 from server.settings import Places
 from storage.database import Database, Transaction
@@ -267,13 +268,12 @@ class Dispatcher:
 
     def _queue(self, job_id: str, tx: Transaction) -> bool:
         job = job_rows.get(tx, job_id)
-        if job is None or not job_rows.move(
-            tx, job_id, sources(Action.QUEUE), target(Action.QUEUE)
-        ):
+        if job is None or not move(tx, job, Action.QUEUE):
             return False
         self._enqueue(tx, job)
         return True
 
     def _fail_empty(self, job_id: str, tx: Transaction) -> None:
-        if job_rows.move(tx, job_id, sources(Action.FAIL), target(Action.FAIL)):
+        job = job_rows.get(tx, job_id)
+        if job is not None and move(tx, job, Action.FAIL, (Empty.code, None)):
             job_rows.note(tx, job_id, {"error_code": Empty.code, "ended_at": now()})

@@ -1,9 +1,10 @@
 """Changes when: what may become of a job does. The one table; nothing else is here.
 
 created --queue--> waiting --start--> active --complete--> completed
-   ^                  ^                 |----end_early---> partial
-   |                  '-----retry-------|----fail--------> failed
-   '------------------park--------------'
+   ^                  ^                 |----end_early---> partial ---.
+   |                  '-----retry-------|----fail--------> failed ----|
+   |------------------park--------------'                             |
+   '----------------------------------again---------------------------'
 any of them but removed --remove--> removed
 """
 
@@ -39,6 +40,7 @@ class Action(StrEnum):
     END_EARLY = "end_early"
     FAIL = "fail"
     REMOVE = "remove"
+    AGAIN = "again"
 
 
 S, A = State, Action
@@ -52,6 +54,7 @@ _MOVES: dict[Action, tuple[tuple[State, ...], State]] = {
     A.END_EARLY: ((S.ACTIVE,), S.PARTIAL),
     A.FAIL: ((S.CREATED, S.ACTIVE), S.FAILED),
     A.REMOVE: ((*_LIVE, S.COMPLETED, S.PARTIAL, S.FAILED), S.REMOVED),
+    A.AGAIN: ((S.PARTIAL, S.FAILED), S.CREATED),
 }
 
 LIVE = frozenset(_LIVE)

@@ -29,12 +29,6 @@ class Pace:
         while len(self._seen) > 2 and at - self._seen[0][0] > _WINDOW:
             self._seen.popleft()
 
-    def recent(self, at: float) -> float | None:
-        """The same, but zero once nothing has been noted for a whole window."""
-        if self._seen and at - self._seen[-1][0] > _WINDOW:
-            return 0.0
-        return self.per_second()
-
     def per_second(self) -> float | None:
         """None until it has been seen for half a second."""
         if not self._seen:
@@ -78,7 +72,7 @@ def report(
     duration = (ended and published) or noted.get("duration")
     outputs = noted.get("outputs", {})
     encoded = _encoded(state, made, duration, noted.get("position") or 0, receiving)
-    pace = None if ended else noted.get("pace")
+    pace = noted.get("pace") if state == "active" else None
     left = None if ended else _time_left(receiving, made, duration, pace)
     stages: dict[str, Any] = {
         "receiving": {

@@ -24,6 +24,7 @@ from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Cut, Output, Piece
 from storage.records import editions as edition_rows
+from storage.records import events as event_rows
 from storage.records import jobs as job_rows
 from storage.records import videos as video_rows
 
@@ -156,6 +157,7 @@ class Publishing:
         pieces = list(cut.pieces.values())
         kinds = {output.name: output.kind for output in facts.outputs}
         thumbnails = [piece for piece in pieces if kinds[piece.output] == "thumbnails"]
+        start, until = (round(tick / facts.timescale, 6) for tick in (end.start, end.end))
 
         def publish(tx: Transaction) -> None:
             job_rows.check_epoch(tx, job.id, epoch)
@@ -166,6 +168,8 @@ class Publishing:
             for piece in thumbnails:
                 edition_rows.show_poster(tx, edition_id, piece.name, _rank(piece.score))
             job_rows.note(tx, job.id, {"misses": 0})
+            told = {"cut": end.cut, "start": start, "end": until}
+            event_rows.add(tx, job.video_id, "cut", told)
 
         self._database.submit(publish).result()
         if not self._outputs:

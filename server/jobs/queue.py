@@ -1,7 +1,8 @@
 """Changes when: what procrastinate is asked to do does.
 
 Fetching, retries, priorities, heartbeats and cron are the library's. Ours: one task that hands
-a job to the worker host, the retry rule, and the documented rescue of stalled jobs.
+a job to the worker host, the retry rule, the documented rescue of stalled jobs, and when it is
+time for the upkeep.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 import procrastinate
 from procrastinate import jobs as procrastinate_jobs
@@ -46,7 +48,14 @@ class _AsTold(BaseRetryStrategy):
 class Queue:
     """The durable queue of one server."""
 
-    def __init__(self, connector: BaseConnector, worker: Worker, concurrency: int) -> None:
+    def __init__(
+        self,
+        connector: BaseConnector,
+        worker: Worker,
+        concurrency: int,
+        upkeep: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`upkeep` is run every ten minutes."""
         self._concurrency = concurrency
         self._worker = worker
         self._stopping = False
@@ -61,6 +70,11 @@ class Queue:
         @self.app.task(name="rescue", queue=_HOUSE, queueing_lock="rescue")
         async def rescue_stalled(timestamp: int) -> None:
             await self.rescue(_STALLED)
+
+        @self.app.periodic(cron="*/10 * * * *")
+        @self.app.task(name="upkeep", queue=_HOUSE, queueing_lock="upkeep")
+        async def tidy_up(timestamp: int) -> None:
+            await upkeep()
 
         self._task = run
 

@@ -15,6 +15,7 @@ from server.jobs.lifecycle import Action, sources, target
 from server.jobs.worker import Worker
 from storage.database import Database, Transaction
 from storage.model import Video, now
+from storage.records import events as event_rows
 from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
 from storage.records import videos as video_rows
@@ -65,6 +66,7 @@ class Removal:
         for job_id in jobs:
             job_rows.move(tx, job_id, sources(Action.REMOVE), target(Action.REMOVE))
             job_rows.raise_epoch(tx, job_id)
+        event_rows.add(tx, video.id, "removed", {})
         return [upload.id for upload in upload_rows.of_source(tx, video.source_id)], jobs
 
     async def _erase(self, video: Video, uploads: list[str], jobs: list[str]) -> None:

@@ -13,7 +13,8 @@ import msgspec
 
 from server.errors import Crashed
 from server.jobs.finish import finish_edition
-from server.jobs.lifecycle import Action, State, sources, target
+from server.jobs.lifecycle import Action, State
+from server.jobs.moves import move
 from server.pipeline.messages import Resume, Start, decode_fraction
 from server.settings import MediaSettings
 from storage import queue as queue_rows
@@ -86,7 +87,7 @@ class Taking:
 
     def _taken(self, tx: Transaction, job_id: str) -> Taken | None:
         job = job_rows.get(tx, job_id)
-        if job is None or not move(tx, job_id, Action.START):
+        if job is None or not move(tx, job, Action.START):
             return None
         video = video_rows.get(tx, job.video_id)
         if video is None:
@@ -141,10 +142,10 @@ class Taking:
             attempts = job.attempts + (job.state == State.ACTIVE)
             job_rows.note(tx, job.id, {"attempts": attempts})
             if attempts >= ATTEMPTS:
-                move(tx, job.id, Action.START)
+                move(tx, job, Action.START)
                 end_job(tx, job, Crashed.code, "[]")
                 continue
-            move(tx, job.id, Action.RETRY)
+            move(tx, job, Action.RETRY)
             enqueue(tx, job)
             rescued += 1
         return rescued
@@ -155,18 +156,30 @@ def lock_of(job_id: str) -> str:
     return f"job:{job_id}"
 
 
-def end_job(tx: Transaction, job: Job, early: str | None, warnings: str) -> None:
-    """Ends a job's edition with what is published, and the job with it."""
+def end_job(
+    tx: Transaction, job: Job, early: str | None, warnings: str, detail: str | None = None
+) -> None:
+    """Ends a job's edition with what is published, and the job with it.
+
+    If nothing is, but an edition from before is still shown, the video stays what that is.
+    """
     cuts = finish_edition(tx, job.edition_id) if job.edition_id else 0
+    if early and not cuts:
+        cuts = _fall_back(tx, job)
     early_end = Action.END_EARLY if cuts else Action.FAIL
-    move(tx, job.id, early_end if early else Action.COMPLETE)
-    job_rows.note(tx, job.id, {"error_code": early, "warnings": warnings, "ended_at": now()})
+    noted = {"error_code": early, "error_detail": detail, "warnings": warnings, "ended_at": now()}
+    job_rows.note(tx, job.id, noted)
+    move(tx, job, early_end if early else Action.COMPLETE, (early, detail) if early else None)
 
 
-def move(tx: Transaction, job_id: str, action: Action) -> bool:
-    """Moves a job as the table of its life allows; False if it does not."""
-    states: tuple[State, ...] = sources(action)
-    return job_rows.move(tx, job_id, states, target(action))
+def _fall_back(tx: Transaction, job: Job) -> int:
+    """The cuts of the edition that is shown, which is the job's from now on; 0 if none is."""
+    video = video_rows.get(tx, job.video_id)
+    edition = edition_rows.get(tx, video.edition_id) if video and video.edition_id else None
+    if edition is None:
+        return 0
+    job_rows.note(tx, job.id, {"edition_id": edition.id})
+    return edition.cuts
 
 
 def resume_of(cut: Cut) -> Resume:

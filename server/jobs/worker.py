@@ -19,9 +19,10 @@ from server.errors import Crashed, Hung, JobError, ResumeMismatch
 from server.jobs.attempt import Attempt, Ended
 from server.jobs.feed import Feed
 from server.jobs.lifecycle import Action
+from server.jobs.moves import move
 from server.jobs.processes import MediaProcesses
 from server.jobs.publishing import EditionChanged
-from server.jobs.taking import ATTEMPTS, Enqueue, Taken, Taking, end_job, move
+from server.jobs.taking import ATTEMPTS, Enqueue, Taken, Taking, end_job
 from server.jobs.watch import Stopped
 from server.settings import Allowance, MediaSettings, Patience
 from storage.database import Database, Transaction
@@ -205,7 +206,7 @@ class Worker:
 
         def park(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
-            move(tx, taken.job.id, Action.PARK)
+            move(tx, taken.job, Action.PARK)
             parked_at = there if reason == "parked" else None
             job_rows.note(tx, taken.job.id, {"parked_at": parked_at})
 
@@ -217,7 +218,7 @@ class Worker:
         def forget(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
             job_rows.note(tx, taken.job.id, {"edition_id": None})
-            move(tx, taken.job.id, Action.RETRY)
+            move(tx, taken.job, Action.RETRY)
 
         await self._database.write(forget)
 
@@ -243,9 +244,9 @@ class Worker:
             outside = isinstance(error, DiskFull) or error.facts.get("outside")
             most = MISSES_FROM_OUTSIDE if outside else MISSES
             if type(error) in RETRIED and misses < most and attempts < ATTEMPTS:
-                move(tx, job.id, Action.RETRY)
+                move(tx, job, Action.RETRY)
                 return backoff(misses)
-            end_job(tx, job, error.code, "[]")
+            end_job(tx, job, error.code, "[]", detail)
             return None
 
         try:

@@ -137,6 +137,16 @@ def of_source(tx: Transaction, source_id: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def unused(tx: Transaction) -> list[str]:
+    """Ids of the editions that no video shows and no job makes."""
+    rows = tx.rows(
+        """select id from editions
+           where id not in (select edition_id from videos where edition_id is not null)
+             and id not in (select edition_id from jobs where edition_id is not null)"""
+    )
+    return [row["id"] for row in rows]
+
+
 def remove(tx: Transaction, edition_id: str) -> None:
     """Forgets an edition and all that belongs to it."""
     tx.execute("delete from editions where id = :id", {"id": edition_id})

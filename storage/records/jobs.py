@@ -65,6 +65,18 @@ def in_states(tx: Transaction, states: Collection[str]) -> list[Job]:
     return msgspec.convert(rows, list[Job])
 
 
+def videos_in_states(tx: Transaction, owner: str, states: Collection[str], limit: int) -> list[str]:
+    """The latest of somebody's videos whose jobs are in any of `states`."""
+    names = {f"s{n}": state for n, state in enumerate(sorted(states))}
+    rows = tx.rows(
+        f"""select video_id from jobs
+            where owner = :owner and state in ({", ".join(f":{n}" for n in names)})
+            order by created_at desc, id desc limit :limit""",
+        {"owner": owner, "limit": limit, **names},
+    )
+    return [row["video_id"] for row in rows]
+
+
 def candidates(tx: Transaction, states: Collection[str]) -> Iterator[Candidate]:
     """Jobs in any of `states`, with what their sources have; most urgent first."""
     names = {f"s{n}": state for n, state in enumerate(sorted(states))}

@@ -26,7 +26,8 @@ NONE: Headers = {}
 FAST = Clip(options={"movflags": "faststart"})
 TWENTY = Clip(seconds=20, options={"movflags": "faststart"})
 TEXT = b"this is only text, whatever its name says\n" * 20
-UNKNOWN = {"{upload}": "0" * 32, "{video}": "0" * 32, "{edition}": "0" * 32, "{name}": "v180.m3u8"}
+IDS = ("{upload}", "{video}", "{edition}", "{job}")
+UNKNOWN = dict.fromkeys(IDS, "0" * 32) | {"{name}": "v180.m3u8"}
 
 
 def ask(

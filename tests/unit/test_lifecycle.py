@@ -13,11 +13,12 @@ def test_every_action_leads_somewhere_from_somewhere(action: Action) -> None:
         assert after(state, action) == expected
 
 
-def test_nothing_comes_back_from_an_end_but_removal() -> None:
+def test_from_an_end_there_is_removal_and_of_an_early_one_another_beginning() -> None:
     assert set(State) == LIVE | ENDED
     for state in ENDED:
         moves = {action for action in Action if after(state, action)}
-        assert moves == (set() if state == State.REMOVED else {Action.REMOVE})
+        again = {Action.AGAIN} if state in (State.PARTIAL, State.FAILED) else set()
+        assert moves == (set() if state == State.REMOVED else {Action.REMOVE} | again)
 
 
 def test_every_live_state_has_a_way_to_an_end() -> None:

@@ -27,8 +27,6 @@ def test_pace() -> None:
     for second in range(1, 30):
         pace.note(second, second * 50)
     assert pace.per_second() == 50
-    assert pace.recent(29) == 50
-    assert pace.recent(60) == 0
 
 
 def test_a_pace_keeps_few_notes_however_many_come() -> None:

@@ -167,6 +167,9 @@ export const de: Messages = {
     grant_invalid: 'Dieser Link ist abgelaufen.',
     encoding_refused: 'Etwas auf dem Weg komprimiert die Daten; das nimmt der Server nicht an.',
     body_timeout: 'Es kamen keine Daten mehr an. Was da ist, bleibt erhalten.',
+    too_many_streams: 'So viele Ihrer Seiten sind offen, dass diese seltener nachfragt.',
+    streams_full: 'So viele sehen zu, dass diese Seite seltener nachfragt.',
+    not_retryable: 'Dieses Video kann nicht noch einmal verarbeitet werden.',
     draining: 'Der Server startet neu. Was da ist, bleibt erhalten.',
     disk_full:
       'Die Festplatte des Servers ist voll. Was da ist, bleibt erhalten; versuchen Sie es später noch einmal.',

@@ -1,0 +1,1 @@
+"""What happened, on its way to everybody who watches: the bus, its watchers, and the wire."""

@@ -1,0 +1,35 @@
+"""Changes when: what is tidied up while the server runs does."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Executor
+
+from storage.database import Database
+from storage.model import now
+from storage.records import events as event_rows
+from storage.retention import Eraser
+
+_AT_ONCE = 500
+"""Events that one transaction forgets: others who write wait no longer than for these."""
+
+
+class Upkeep:
+    """Forgets old events and erases editions that were replaced."""
+
+    def __init__(
+        self, database: Database, eraser: Eraser, executor: Executor, events_kept: float
+    ) -> None:
+        """`events_kept`: seconds."""
+        self._database = database
+        self._eraser = eraser
+        self._executor = executor
+        self._events_kept = events_kept
+
+    async def run(self) -> None:
+        """Once through everything."""
+        before = now() - int(self._events_kept * 1000)
+        while await self._database.write(lambda tx: event_rows.expire(tx, before, _AT_ONCE)):
+            pass
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._eraser.erase_replaced)
