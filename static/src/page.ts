@@ -183,7 +183,7 @@ export class Page extends LitElement {
         uploads.resume(card.key);
         break;
       case 'retry':
-        uploads.retry(card.key);
+        void this.parts.queue.retry(card);
         break;
       case 'continue':
         this.#continue(card);

@@ -56,6 +56,7 @@ export const de: Messages = {
     left: (time) => `noch ${time}`,
     upload: 'Hochladen',
     processing: 'Verarbeiten',
+    movements: 'Bewegungen',
     uploaded: 'Hochgeladen',
     queued: 'Beginnt, sobald es an der Reihe ist',
     starting: 'Die Datei wird gelesen',
@@ -65,6 +66,7 @@ export const de: Messages = {
     whileProcessing: 'Läuft schon beim Verarbeiten',
     qualities: 'Qualitäten',
     sound: 'Nur Ton',
+    poster: (title) => `Standbild aus „${title}“`,
     interrupted:
       'Das Hochladen wurde unterbrochen. Laden Sie die Datei neu hoch und löschen Sie diesen Eintrag.',
     interruptedHere:
@@ -130,6 +132,10 @@ export const de: Messages = {
     edge: 'Mehr ist noch nicht bereit. Es läuft von selbst weiter, sobald es so weit ist.',
     retry: 'Noch einmal versuchen',
     quality: 'Qualität',
+    previous: 'Voriges Video',
+    next: 'Nächstes Video',
+    skeleton: 'Skelett',
+    nobody: 'Hier wurde niemand gefunden',
     speed: 'Tempo',
     problems: {
       network:

@@ -30,7 +30,9 @@ describe('tilesOf', () => {
   });
 
   it('passes over what it does not know', () => {
-    expect(tilesOf('WEBVTT\n\nNOTE hi\n\n00:00:00.000 --> 00:00:01.000\nwords\n', BASE)).toEqual([]);
+    expect(tilesOf('WEBVTT\n\nNOTE hi\n\n00:00:00.000 --> 00:00:01.000\nwords\n', BASE)).toEqual(
+      [],
+    );
     expect(tilesOf('<html>', BASE)).toEqual([]);
   });
 });
