@@ -10,11 +10,12 @@ import { Localized } from './i18n/localized.ts';
 import { icon, mark } from './icons.ts';
 import { NoticeDismissed } from './notices.ts';
 import { pageStyle } from './page-style.ts';
-import { PlayerClosed, type Showing } from './player/player-dialog.ts';
+import { PlayerClosed, PlayerMoved, type Showing } from './player/player-dialog.ts';
 import { Watching } from './player/watching.ts';
 import { type Card, titleOfCard } from './queue/cards.ts';
 import { overviewOf } from './queue/overview.ts';
 import { AllRequest } from './queue/overview-bar.ts';
+import { playbackOf } from './queue/phase.ts';
 import type { Queue } from './queue/queue.ts';
 import { OlderWanted, type QueueList } from './queue/queue-list.ts';
 import { CardRequest } from './queue/video-card.ts';
@@ -62,6 +63,9 @@ export class Page extends LitElement {
     this.addEventListener(OlderWanted.type, () => void this.#older());
     this.addEventListener(NoticeDismissed.type, () => this.#dismiss());
     this.addEventListener(PlayerClosed.type, () => this.#watching.close());
+    this.addEventListener(PlayerMoved.type, (event) => {
+      this.#watching.turn((event as PlayerMoved).id);
+    });
     addEventListener('beforeunload', (event) => {
       if (this.parts.uploads.unfinished) event.preventDefault();
     });
@@ -240,10 +244,13 @@ export class Page extends LitElement {
   }
 
   #showing(): Showing | null {
-    const card = this.#watching.id ? this.parts.queue.ofVideo(this.#watching.id) : undefined;
+    const { id } = this.#watching;
+    const playable = this.parts.queue.cards.filter((card) => playbackOf(card));
+    const place = playable.findIndex((card) => card.video?.id === id);
+    const card = playable[place];
     const video = card?.video;
     if (!card || !video?.playback) return null;
-    const { width, height, playback } = video;
+    const { width, height, playback, poster, storyboard, pose } = video;
     const open = playback.growing ? (received(video) ? 'processing' : 'uploading') : null;
     return {
       id: video.id,
@@ -252,6 +259,12 @@ export class Page extends LitElement {
       growing: open,
       sound: !width,
       aspect: width && height ? width / height : 2,
+      poster,
+      storyboard,
+      reach: playback.seconds,
+      pose,
+      previous: playable[place - 1]?.video?.id ?? null,
+      next: playable[place + 1]?.video?.id ?? null,
     };
   }
 
