@@ -27,7 +27,7 @@ from server.api.urls import Urls
 from server.api.video_view import Paces, VideoView
 from server.api.videos import Videos
 from server.jobs.dispatcher import Dispatcher
-from server.jobs.processes import MediaProcesses
+from server.jobs.processes import MediaProcesses, PoseProcesses
 from server.jobs.queue import Queue
 from server.jobs.removal import Removal
 from server.jobs.worker import Worker
@@ -76,15 +76,17 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             _log.info("recovered", extra=done)
         secret = directory.secret()
 
-        processes = MediaProcesses()
-        stack.callback(processes.close)
-        await loop.run_in_executor(files, processes.warm)
+        processes, pose_processes = MediaProcesses(), PoseProcesses(settings.media.outputs)
+        for kind in (processes, pose_processes):
+            stack.callback(kind.close)
+            await loop.run_in_executor(files, kind.warm)
         places = settings.places()
         worker = Worker(
             database,
             editions,
             sources,
             processes,
+            pose_processes,
             settings.media,
             settings.patience(),
             settings.allowance(),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 
 from server.outputs.port import (
     Boundary,
+    Look,
     Output,
     OutputFacts,
     Picture,
@@ -36,21 +38,27 @@ class FanOut:
         plan: Plan,
         publish: Callable[[Piece], None],
         failure: Failure,
+        look: Look | None,
         *,
         rotation: int = 0,
         rgb: bool = False,
     ) -> None:
         self._failure = failure
-        self.outputs: list[Output] = make(plan, publish)
+        self.outputs: list[Output] = make(plan, publish, look)
+        self.pre_roll: Fraction = max(
+            (getattr(output, "pre_roll", Fraction(0)) for output in self.outputs),
+            default=Fraction(0),
+        )
+        """Seconds of pictures before a resume that somebody wants."""
         self._levels: list[Level] = []
         below: Level | None = None
-        for index in reversed(range(len(plan.rungs))):
-            wanting: list[PictureOutput] = [
-                output  # type: ignore[misc]
-                for output in self.outputs
-                if getattr(output, "level", None) == index
-            ]
-            top = index == 0
+        wanted: dict[int, list[PictureOutput]] = {}
+        for output in self.outputs:
+            level = getattr(output, "level", None)
+            if level is not None:
+                wanted.setdefault(level, []).append(output)  # type: ignore[arg-type]
+        for index, wanting in sorted(wanted.items(), reverse=True):  # no level is made for nobody
+            top = index == min(wanted)
             below = Level(
                 plan.rungs[index], wanting, below, failure, rotation if top else 0, top and rgb
             )

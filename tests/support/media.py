@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from server.jobs.processes import MediaProcess, MediaProcesses
+from server.jobs.processes import MediaProcesses, Process
 from server.outputs.port import SoundAnchor
 from server.pipeline.messages import (
     Available,
@@ -26,7 +26,7 @@ from server.pipeline.messages import (
 )
 from server.settings import MediaSettings
 
-SMALL = MediaSettings(ladder=(180, 120), preset="ultrafast")
+SMALL = MediaSettings(ladder=(180, 120), preset="ultrafast", outputs=("renditions",))
 """Two little rungs: quick to make, and all that most tests look at."""
 
 
@@ -113,7 +113,7 @@ def run(
     return made
 
 
-def listen(process: MediaProcess, made: Made) -> bool:
+def listen(process: Process, made: Made) -> bool:
     """Takes one message; False when there are no more."""
     received = process.link.receive()
     if received is None:

@@ -18,12 +18,12 @@ import msgspec
 
 from server.jobs.attempt import Attempt
 from server.jobs.feed import Feed
-from server.jobs.processes import MediaProcess, MediaProcesses
+from server.jobs.processes import MediaProcesses, PoseProcesses, Process
 from server.jobs.taking import Taken, Taking
 from server.outputs.port import OutputFacts
 from server.pipeline.forkserver import Exited, Kill
 from server.pipeline.messages import CutEnd, Down, Entry, Facts, Link, PieceHeader, Start
-from server.settings import Allowance, MediaSettings, Patience
+from server.settings import Allowance, MediaSettings, OutputKind, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Job, Upload, Video, new_id, now
@@ -100,10 +100,10 @@ class Scripted(MediaProcesses):
         self._script = script
         self._theirs: dict[int, socket.socket] = {}
 
-    def start(self, start: Start, source: int) -> MediaProcess:
+    def start(self, start: Start, source: int, shared: int | None = None) -> Process:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
-        process = MediaProcess(len(self._theirs), ours, ours, self)
+        process = Process(len(self._theirs), ours, ours, self)
         self._theirs[process.key] = theirs
 
         def live() -> None:
@@ -128,15 +128,21 @@ class Scripted(MediaProcesses):
 class Workplace:
     """A video of `there` bytes, and what attempts at its job need."""
 
-    def __init__(self, root: Path, there: int = 1000, keep_free: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        there: int = 1000,
+        keep_free: int = 0,
+        outputs: tuple[OutputKind, ...] = ("renditions",),
+    ) -> None:
         directory = DataDirectory(root)
         directory.prepare()
         self.database = Database(directory.database)
         self.database.open()
         self.sources = Sources(directory)
         self.editions = Editions(directory, keep_free)
-        settings = MediaSettings(ladder=(180, 120))
-        self.taking = Taking(self.database, self.editions, self.sources, settings)
+        settings = MediaSettings(ladder=(180, 120), outputs=outputs)
+        self.taking = Taking(self.database, self.editions, self.sources, settings, lambda: None)
         self.feed = Feed()
         at = now()
         source = new_id()
@@ -190,11 +196,13 @@ class Workplace:
         *,
         patience: Patience = PATIENCE,
         allowance: Allowance = PLENTY,
+        poses: PoseProcesses | None = None,
     ) -> Attempt:
         return Attempt(
             database=self.database,
             editions=self.editions,
             processes=processes,
+            pose_processes=poses or PoseProcesses(),
             patience=patience,
             allowance=allowance,
             crowded=lambda: False,
