@@ -18,6 +18,7 @@ from server.api.health import Health
 from server.api.hosts import hosts
 from server.api.pages import Pages, web_root
 from server.api.playback import Playback
+from server.api.pose import Poses
 from server.api.problems import problems
 from server.api.receiving import Receiver
 from server.api.sessions import sessions
@@ -116,6 +117,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         stack.push_async_callback(removal.finish)
         shelf = Shelf(database)
         urls = Urls(settings.trusted_proxies)
+        poses = Poses(database, editions)
         rooms = (
             Uploads(
                 database,
@@ -129,6 +131,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
             ),
             Videos(database, receiver, removal, shelf, VideoView(sources, paces, secret)),
             Playback(shelf, editions, secret),
+            poses,
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
@@ -145,6 +148,7 @@ async def house(settings: Settings) -> AsyncIterator[web.Application]:
         stack.push_async_callback(_cancelled, dispatching)
 
         async def drain(_: web.Application) -> None:
+            await poses.drain()
             await receiver.drain()
 
         app.on_shutdown.append(drain)

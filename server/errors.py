@@ -196,6 +196,12 @@ class NoMedia(JobError):
     code = "no_media"
 
 
+class NothingWanted(JobError):
+    """The file has nothing in it of what was asked for."""
+
+    code = "nothing_wanted"
+
+
 class Truncated(JobError):
     """The file ends too early: its end is missing."""
 

@@ -123,14 +123,15 @@ class Processes:
             self._keys += 1
             process = Process(self._keys, ours, control, self, self.says)
             request = msgspec.msgpack.encode(Fork(process.key, message))
+            self._processes[process.key] = process  # before an answer can come
             try:
                 control.sendmsg(
                     [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors.tobytes())]
                 )
             except OSError:
+                del self._processes[process.key]
                 ours.close()
                 raise
-            self._processes[process.key] = process
         return process
 
     def send(self, request: Kill) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from server.errors import NoMedia
+from server.errors import NothingWanted
 from server.outputs.port import Plan
 from server.pipeline import planning
 from server.pipeline.assembly import Assembly, Send
@@ -82,7 +82,7 @@ class Runner:
         )
         outputs, inits = self._assembly.fanout.facts()
         if not outputs:
-            raise NoMedia("nothing of it is wanted")
+            raise NothingWanted
         self._send(planning.facts(opened, plan, outputs, inits))
         return self._assembly
 
