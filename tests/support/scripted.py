@@ -18,11 +18,12 @@ import msgspec
 
 from server.jobs.attempt import Attempt
 from server.jobs.feed import Feed
-from server.jobs.processes import MediaProcesses, PoseProcesses, Process
+from server.jobs.processes import MediaProcesses, PoseProcesses, Process, Processes
 from server.jobs.taking import Taken, Taking
 from server.outputs.port import OutputFacts
 from server.pipeline.forkserver import Exited, Kill
-from server.pipeline.messages import CutEnd, Down, Entry, Facts, Link, PieceHeader, Start
+from server.pipeline.messages import CutEnd, Down, Entry, Facts, Link, PieceHeader
+from server.pipeline.pose_messages import PoseDown
 from server.settings import Allowance, MediaSettings, OutputKind, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
@@ -92,23 +93,25 @@ def send_cut(link: Link, number: int, size: int = 1000) -> None:
     link.send(end(number))
 
 
-class Scripted(MediaProcesses):
+class _Following(Processes):
     """Each process that it starts follows the script; it is killed by closing its link."""
+
+    hears: object
 
     def __init__(self, script: Script) -> None:
         super().__init__()
         self._script = script
         self._theirs: dict[int, socket.socket] = {}
 
-    def start(self, start: Start, source: int, shared: int | None = None) -> Process:
+    def begin(self, message: bytes, *others: int) -> Process:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
-        process = Process(len(self._theirs), ours, ours, self)
+        process = Process(len(self._theirs), ours, ours, self, self.says)
         self._theirs[process.key] = theirs
 
         def live() -> None:
             with contextlib.suppress(OSError):
-                self._script(Link(theirs.fileno(), Down))
+                self._script(Link(theirs.fileno(), self.hears))
             with contextlib.suppress(OSError):
                 theirs.shutdown(socket.SHUT_RDWR)
             process.exited.set_result(Exited(process.key, 1, 0.0, 0))
@@ -123,6 +126,18 @@ class Scripted(MediaProcesses):
     def close(self) -> None:
         for sock in self._theirs.values():
             sock.close()
+
+
+class Scripted(_Following, MediaProcesses):
+    """Media processes."""
+
+    hears = Down
+
+
+class ScriptedPoses(_Following, PoseProcesses):
+    """Pose processes."""
+
+    hears = PoseDown
 
 
 class Workplace:
