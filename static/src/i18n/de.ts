@@ -153,6 +153,8 @@ export const de: Messages = {
     times_jump: 'Lücken in der Aufnahme wurden geschlossen.',
     pictures_late: 'Einige Bilder kamen zu spät und wurden ausgelassen.',
     sound_jumps: 'Lücken im Ton wurden geschlossen.',
+    pose_missing: 'Für Teile des Videos gibt es keine Posen.',
+    pose_unavailable: 'Auf diesem Server konnten keine Posen gesucht werden.',
     sound_late: 'Ein Teil des Tons kam zu spät und fehlt.',
     other: 'An der Datei war etwas ungewöhnlich, aber sie lässt sich ansehen.',
   },
@@ -205,6 +207,8 @@ export const de: Messages = {
       'Die Datei braucht mehr Speicher, Zeit oder Platz oder hat größere Bilder, als dieser Server erlaubt.',
     crashed: 'Beim Lesen dieser Datei kam es immer wieder zum Absturz.',
     hung: 'Die Arbeit an dieser Datei kam immer wieder zum Stillstand.',
+    pose_failed: 'Die Suche nach Posen ist immer wieder abgebrochen; es gibt keine.',
+    pose_unavailable: 'Auf diesem Server können keine Posen gesucht werden.',
     resume_mismatch:
       'Die Arbeit konnte nicht dort fortgesetzt werden, wo sie stehen geblieben war.',
   },

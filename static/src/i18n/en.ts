@@ -149,6 +149,8 @@ export const en = {
     times_jump: 'Gaps in the recording were closed.',
     pictures_late: 'Some pictures came too late and were left out.',
     sound_jumps: 'Gaps in the sound were closed.',
+    pose_missing: 'For parts of the video there are no poses.',
+    pose_unavailable: 'Poses could not be looked for on this server.',
     sound_late: 'Some of the sound came too late and is missing.',
     other: 'There was something odd about the file, but it can be watched.',
   },
@@ -197,6 +199,8 @@ export const en = {
       'The file needs more memory, time or space, or has larger pictures, than this server allows.',
     crashed: 'Reading this file broke down again and again.',
     hung: 'Working on this file came to a standstill again and again.',
+    pose_failed: 'No poses could be found: looking for them broke down.',
+    pose_unavailable: 'Poses cannot be looked for on this server.',
     resume_mismatch: 'The work could not be taken up where it had stopped.',
   },
 };
