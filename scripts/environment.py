@@ -7,6 +7,7 @@ Needs nothing but Python: the rest is made in `.venv`, from requirements with ha
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -21,6 +22,8 @@ PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = ROOT / "requirements"
 UV = BUILD / "uv"
 """uv has a folder of its own: a synced environment holds what its requirements name, no more."""
+_POSES = {"libegl1": "libEGL.so.1", "libgles2": "libGLESv2.so.2"}
+"""What MediaPipe links to. All else works without."""
 
 
 def make(purpose: str) -> None:
@@ -48,20 +51,34 @@ def _made_from(purpose: str) -> str:
 def packages(purpose: str) -> None:
     """What only the system has: installed if we may, else named."""
     missing = []
+    wished = [package for package, library in _POSES.items() if not _loads(library)]
     if importlib.util.find_spec("ensurepip") is None:
         missing.append("python3-venv")
     if purpose == "test" and shutil.which("chromium") is None:
         missing.append("chromium")
-    if not missing:
+    if not missing and not wished:
         return
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
-        sys.exit(f"These packages are missing: sudo apt-get install -y {' '.join(missing)}")
+        if wished:
+            print(f"No poses without: sudo apt-get install -y {' '.join(wished)}", flush=True)
+        if missing:
+            sys.exit(f"These packages are missing: sudo apt-get install -y {' '.join(missing)}")
+        return
+    missing += wished
     print(f"Installing {' '.join(missing)}.", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = [apt, "install", "-qq", "-y", "--no-install-recommends", *missing]
     subprocess.run([apt, "update", "-qq"], env=quiet, check=True)
     subprocess.run(install, env=quiet, check=True, stdout=subprocess.DEVNULL)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def environment(purpose: str) -> None:

@@ -22,6 +22,7 @@ from server.api.hosts import hosts
 from server.api.news import News
 from server.api.pages import Pages, web_root
 from server.api.playback import Playback
+from server.api.pose import Poses
 from server.api.problems import problems
 from server.api.receiving import Receiver
 from server.api.sessions import sessions
@@ -32,7 +33,7 @@ from server.api.video_view import Paces, VideoView
 from server.api.videos import Videos
 from server.events.bus import Bus
 from server.jobs.dispatcher import Dispatcher
-from server.jobs.processes import MediaProcesses
+from server.jobs.processes import MediaProcesses, PoseProcesses
 from server.jobs.queue import Queue
 from server.jobs.removal import Removal
 from server.jobs.retrying import Retrying
@@ -102,15 +103,17 @@ async def house(
     async with contextlib.AsyncExitStack() as stack:
         database, sources, editions, files, secret = await _open(stack, settings)
         loop = asyncio.get_running_loop()
-        processes = MediaProcesses()
-        stack.callback(processes.close)
-        await loop.run_in_executor(files, processes.warm)
+        processes, pose_processes = MediaProcesses(), PoseProcesses(settings.media.outputs)
+        for kind in (processes, pose_processes):
+            stack.callback(kind.close)
+            await loop.run_in_executor(files, kind.warm)
         places = settings.places()
         worker = Worker(
             database,
             editions,
             sources,
             processes,
+            pose_processes,
             settings.media,
             settings.patience(),
             settings.allowance(),
@@ -148,6 +151,7 @@ async def house(
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
         urls = Urls(settings.trusted_proxies)
+        poses = Poses(database, editions)
         rooms = (
             Uploads(
                 database,
@@ -162,6 +166,7 @@ async def house(
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, secret),
+            poses,
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
@@ -179,6 +184,7 @@ async def house(
 
         async def drain(_: web.Application) -> None:
             events.drain()
+            await poses.drain()
             await receiver.drain()
 
         app.on_shutdown.append(drain)

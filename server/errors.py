@@ -253,6 +253,23 @@ class Hung(JobError):
     code = "hung"
 
 
+class PoseFailed(JobError):
+    """Looking for people's poses broke down again and again."""
+
+    code = "pose_failed"
+
+    def __init__(self, detail: str = "", cut: int = 0) -> None:
+        """It was at the pictures of `cut`."""
+        super().__init__(detail, outside=True)
+        self.cut = cut
+
+
+class PoseUnavailable(JobError):
+    """Poses of people cannot be looked for on this server."""
+
+    code = "pose_unavailable"
+
+
 class ResumeMismatch(JobError):
     """The work could not be taken up where it had stopped."""
 

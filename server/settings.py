@@ -29,6 +29,7 @@ Preset = Literal[
 ]
 
 
+PoseModel = Literal["lite", "full", "heavy"]
 OutputKind = Literal["renditions", "thumbnails", "storyboard", "pose"]
 OUTPUTS: tuple[OutputKind, ...] = get_args(OutputKind)
 """What can be made of a video: what is played (pictures and sound), and what goes with it."""
@@ -64,6 +65,12 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Threads that decode."""
     encoder_threads: Positive = 2
     """Threads of each encoder."""
+    pose_model: PoseModel = "full"
+    """Which model looks for poses: lite, full or heavy."""
+    pose_rate: Annotated[int, msgspec.Meta(ge=1, le=240)] = 30
+    """Pictures a second in which poses are looked for, at most."""
+    pose_people: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
+    """How many people are looked for in a picture."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

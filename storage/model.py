@@ -113,6 +113,10 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     keyframes: list[tuple[int, int, int]]
     score: int = 0
     """How well a thumbnail would stand for the whole video, 0 to 1000."""
+    first: int = 0
+    """Of poses: the index of its first frame."""
+    lost: int = 0
+    """Of poses: pictures that nobody looked at."""
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -157,6 +161,8 @@ class Job(msgspec.Struct, frozen=True):
     created_at: int
     started_at: int | None
     ended_at: int | None
+    pose_faults: str = "{}"
+    """JSON: cut -> how often looking for poses broke down at it."""
 
 
 class Event(msgspec.Struct, frozen=True):

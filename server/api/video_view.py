@@ -12,10 +12,13 @@ from server.jobs.moves import error_of
 from server.jobs.progress import Pace, Receiving, report
 from server.outputs.port import RENDITIONS, OutputFacts
 from server.protocols import signing
+from server.protocols.pose import MODELS
+from server.settings import MediaSettings
 from storage.database import Row, Transaction
 from storage.model import Edition, Job, Output, Source, Upload, Video, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
+from storage.records import poses as pose_rows
 from storage.records import uploads as upload_rows
 from storage.sources import Sources
 
@@ -88,6 +91,8 @@ class Seen(msgspec.Struct, frozen=True):
     outputs: list[Output]
     published: int
     """Ticks of the edition's timescale that can be played."""
+    frames: int
+    """Pictures in which poses were looked for."""
 
 
 class VideoView:
@@ -124,8 +129,11 @@ class VideoView:
             "duration": round(published, 3) if ended and published else declared,
             "width": facts.get("width") or None,
             "height": facts.get("height") or None,
-            "progress": report(state, receiving, noted, made, _renditions(seen.outputs)),
+            "progress": report(
+                state, receiving, noted, made, _renditions(seen.outputs), _frames(seen)
+            ),
             "playback": self._playback(seen, published),
+            "pose": _pose(seen, published),
             "error": _error(job, state),
             **self._pictures(seen),
             "warnings": msgspec.json.decode(job.warnings) if job else [],
@@ -177,6 +185,7 @@ def look(tx: Transaction, video: Video) -> Seen:
         edition=edition,
         outputs=edition_rows.outputs(tx, edition.id) if edition else [],
         published=last.start + last.duration if last else 0,
+        frames=pose_rows.published(tx, edition.id).frames if edition else 0,
     )
 
 
@@ -193,6 +202,29 @@ def _renditions(outputs: list[Output]) -> list[dict[str, Any]]:
     return [
         {"name": o.name, "width": o.width, "height": o.height} for o in found if o.kind == "video"
     ]
+
+
+def _frames(seen: Seen) -> int | None:
+    """Pictures in which poses were looked for; None if they are not looked for."""
+    kinds = [msgspec.json.decode(output.facts, type=OutputFacts).kind for output in seen.outputs]
+    return seen.frames if "pose" in kinds else None
+
+
+def _pose(seen: Seen, published: float) -> dict[str, Any] | None:
+    """Where the poses are, from the first cut on."""
+    if seen.edition is None or seen.edition.cuts == 0 or _frames(seen) is None:
+        return None
+    settings = msgspec.json.decode(seen.edition.settings, type=MediaSettings)
+    own = f"/api/videos/{seen.video.id}"
+    return {
+        "model": settings.pose_model,
+        "sha256": MODELS[settings.pose_model],
+        "rate": settings.pose_rate,
+        "frames": seen.frames,
+        "seconds": round(published, 3),
+        "ndjson": f"{own}/pose.ndjson",
+        "stream": f"{own}/pose/stream",
+    }
 
 
 def _error(job: Job | None, state: str) -> dict[str, str] | None:

@@ -21,12 +21,12 @@ from rich.table import Table
 
 from server import __version__
 from server.api.pages import web_root
-from server.pipeline import confinement
+from server.pipeline import confinement, models
+from server.protocols.pose import MODELS
 from server.settings import SettingsError, load
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_POSE = ("lite", "full", "heavy")
 _SYNCS = 20
 _LOW = 5 << 30
 _MARKS = {"good": "[green]ok[/green]", "poor": "[yellow]![/yellow]", "bad": "[red]x[/red]"}
@@ -103,16 +103,27 @@ def _built() -> Iterator[Finding]:
         yield Finding("web client", "poor", "not built: the page will not show")
     else:
         yield Finding("web client", "good", str(root))
-    models = [folder for folder in _model_folders() if folder.is_dir()]
-    found = [n for n in _POSE if any((m / f"pose_landmarker_{n}.task").exists() for m in models)]
-    state = "good" if len(found) == len(_POSE) else "poor"
+    found = [name for name in MODELS if models.path(name)]
+    state = "good" if len(found) == len(MODELS) else "poor"
     yield Finding("pose bundles", state, ", ".join(found) or "not built")
+    yield _pose()
     browser = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     yield Finding("browser", "good", browser or "none (only the tests need one)")
 
 
-def _model_folders() -> list[Path]:
-    return [_ROOT / "server" / "models", _ROOT / "static" / "models"]
+def _pose() -> Finding:
+    """As pose processes do it: a library that is missing shows only then."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "from server.pipeline import pose; pose.preload()"],
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return Finding("pose: MediaPipe", "good", "can be looked for")
+    why = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+    return Finding("pose: MediaPipe", "poor", f"cannot be looked for: {why}")
 
 
 def _disk(folder: Path) -> Iterator[Finding]:

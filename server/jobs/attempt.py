@@ -6,19 +6,22 @@ One attempt at a job, on a thread of its own: listens to the media process, hand
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
-from server.errors import Crashed, Hung, JobError
+from server.errors import Crashed, Hung, JobError, PoseUnavailable
 from server.jobs import checks
 from server.jobs.feed import Feed
-from server.jobs.processes import MediaProcess, MediaProcesses
+from server.jobs.posing import Posing
+from server.jobs.processes import MediaProcesses, PoseProcesses, Process
 from server.jobs.progress import Pace
 from server.jobs.publishing import Publishing
 from server.jobs.taking import Taken
@@ -27,11 +30,13 @@ from server.pipeline.messages import (
     Available,
     CutEnd,
     Done,
+    Down,
     End,
     Facts,
     Failed,
     Notice,
     PieceHeader,
+    Posed,
     Progress,
 )
 from server.settings import Allowance, Patience
@@ -46,6 +51,8 @@ _TICK = 1.0
 """Seconds between two looks at the clock."""
 _NOTE_EVERY = 0.5
 """Seconds between two writes of a job's progress."""
+_SAID = 2
+"""Messages that may wait."""
 
 
 class Ended(NamedTuple):
@@ -64,6 +71,7 @@ class Attempt:
         database: Database,
         editions: Editions,
         processes: MediaProcesses,
+        pose_processes: PoseProcesses,
         patience: Patience,
         allowance: Allowance,
         crowded: Callable[[], bool],
@@ -81,6 +89,11 @@ class Attempt:
         self._open_source = open_source
         self._publishing = Publishing(database, editions, allowance, taken, made)
         start = taken.start
+        self._posing: Posing | None = None
+        if "pose" in start.settings.outputs:
+            self._posing = Posing(pose_processes, start.settings, taken.edition.cuts, taken.poses)
+        self._said: deque[tuple[object, int]] = deque()
+        """The end of a cut that waits for its poses, and what was said behind it."""
         self._watch = Watch(
             patience, start.ranges, complete=start.length is not None, at=time.monotonic()
         )
@@ -90,68 +103,114 @@ class Attempt:
 
     def run(self) -> Ended:
         """Raises `Stopped`, `EditionChanged`, or one of `server.errors`' job errors."""
-        source = self._open_source()
         try:
-            process = self._processes.start(self._taken.start, source)
+            process = self._start()
+            process.link.on_silence = lambda: self._look_up(process)
+            try:
+                return self._follow(process)
+            except EOFError:
+                raise self._death(process) from None
+            finally:
+                process.kill()
+                process.close()
+                self._publishing.drop()
         finally:
-            os.close(source)
-        process.link.on_silence = lambda: self._look_up(process)
+            if self._posing is not None:
+                self._posing.close()
+
+    def _start(self) -> Process:
+        descriptors = [self._open_source()]
         try:
-            return self._follow(process)
-        except EOFError:
-            raise self._death(process) from None
+            if self._posing is not None:
+                descriptors.append(self._posing.begin())
+                only = self._taken.start.settings.outputs == ("pose",)
+                if only and self._posing.unavailable is not None:
+                    raise PoseUnavailable(self._posing.unavailable)
+            return self._processes.start(self._taken.start, *descriptors)
         finally:
-            process.kill()
-            process.close()
-            self._publishing.drop()
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     # --- the loop ----------------------------------------------------------------------------
 
-    def _follow(self, process: MediaProcess) -> Ended:
-        link = process.link
-        ready = select.poll()
-        ready.register(link.descriptor, select.POLLIN)
-        ready.register(self._feed.descriptor, select.POLLIN)
+    def _follow(self, process: Process) -> Ended:
         while True:
-            readable = {descriptor for descriptor, _ in ready.poll(_TICK * 1000)}
-            if link.descriptor in readable:
+            readable = self._readable(process)
+            if self._posing is not None and self._posing.descriptor in readable:
+                self._posing.listen()
+                self._watch.moved(time.monotonic())
+            if process.link.descriptor in readable:
                 try:
-                    received = link.receive()
+                    received = process.link.receive()
                 except ValueError as error:
                     raise Crashed(f"it sent nonsense: {error}") from error
                 if received is None:
                     raise EOFError
-                message, size = received
-                if isinstance(message, Done):
-                    checks.done(message, self._publishing.next)
-                    self._write_progress()
-                    return Ended(message.early, message.notices)
-                self._handle(message, size, process)
+                self._said.append(received)
+            ended = self._hear(process)
+            if ended is not None:
+                return ended
             self._look_up(process)
 
-    def _look_up(self, process: MediaProcess) -> None:
+    def _readable(self, process: Process) -> set[int]:
+        """Who has something to say; the media process only if that need not wait."""
+        ready = select.poll()
+        ready.register(self._feed.descriptor, select.POLLIN)
+        if len(self._said) < _SAID:
+            ready.register(process.link.descriptor, select.POLLIN)
+        if self._posing is not None and self._posing.descriptor is not None:
+            ready.register(self._posing.descriptor, select.POLLIN)
+        return {descriptor for descriptor, _ in ready.poll(_TICK * 1000)}
+
+    def _hear(self, process: Process) -> Ended | None:
+        """Takes what was said, in order, but for the end of a cut that waits for its poses.
+
+        What is said behind that waits as well, unless it is more pictures to look at.
+        """
+        while self._said:
+            message, size = self._said[0]
+            if isinstance(message, CutEnd) and self._posing and self._posing.expects(message.cut):
+                if len(self._said) == _SAID and isinstance(self._said[1][0], Posed | Progress):
+                    message, size = self._said.pop()
+                    self._handle(message, size, process)
+                return None
+            self._said.popleft()
+            if isinstance(message, Done):
+                checks.done(message, self._publishing.next)
+                self._write_progress()
+                return Ended(message.early, message.notices)
+            self._handle(message, size, process)
+        return None
+
+    def _look_up(self, process: Process) -> None:
         """What is due whether or not the media process says anything."""
         self._pass_on(process)
+        if self._posing is not None:
+            self._posing.look_up()
         self._watch.look(time.monotonic(), crowded=self._crowded())
 
-    def _pass_on(self, process: MediaProcess) -> None:
+    def _pass_on(self, process: Process) -> None:
         news = self._feed.take()
         if news.stop:
             raise Stopped(news.stop)
-        try:
-            for start, end in news.arrived:
-                process.link.send(Available(start, end))
-            if news.length is not None:
-                process.link.send(End(news.length))
-        except BlockingIOError as error:
-            raise Hung("it does not listen") from error
-        except OSError as error:
-            raise EOFError from error
+        for start, end in news.arrived:
+            self._tell(process, Available(start, end))
+        if news.length is not None:
+            self._tell(process, End(news.length))
         self._watch.fed(news.arrived, time.monotonic())
         if news.length is not None:
             self._watch.completed(time.monotonic())
 
-    def _death(self, process: MediaProcess) -> JobError:
+    def _tell(self, process: Process, message: Down) -> None:
+        try:
+            process.link.send(message)
+        except BlockingIOError as error:
+            raise Hung("it does not listen") from error
+        except OSError as error:
+            if not self._said:  # else its last words are still to be heard
+                raise EOFError from error
+
+    def _death(self, process: Process) -> JobError:
         """Why the media process is gone."""
         exited = process.exited.result(timeout=30)
         detail = f"exit status {exited.status}, peak {exited.peak_rss // 1024} MiB"
@@ -159,7 +218,7 @@ class Attempt:
 
     # --- what it says ------------------------------------------------------------------------
 
-    def _handle(self, message: object, size: int, process: MediaProcess) -> None:
+    def _handle(self, message: object, size: int, process: Process) -> None:
         if size and not isinstance(message, PieceHeader):
             raise Crashed("it sent bytes that belong to nothing")
         if isinstance(message, Progress):
@@ -167,23 +226,53 @@ class Attempt:
             return
         if isinstance(message, Facts):
             self._publishing.settle(message)
+            self._settle_poses(message, process)
+        elif isinstance(message, Posed):
+            self._posed(message)
         elif isinstance(message, PieceHeader):
             self._piece(message, size, process)
         elif isinstance(message, CutEnd):
-            self._publishing.end_cut(message)
+            self._end_cut(message)
             self._watch.published(time.monotonic())
         elif isinstance(message, Failed):
             kind = ReelraceError.known.get(message.code, JobError)
             raise (kind if issubclass(kind, JobError) else JobError)(message.detail)
         self._watch.moved(time.monotonic())
 
-    def _piece(self, header: PieceHeader, size: int, process: MediaProcess) -> None:
+    def _piece(self, header: PieceHeader, size: int, process: Process) -> None:
+        if self._posing is not None and self._posing.makes(header.output):
+            if size:
+                raise Crashed("it sent poses of its own")
+            self._posing.piece(header, self._publishing.next)
+            return
+
         def read(buffer: memoryview) -> int:
             # What came before is written by now: the time until here was not the process's.
             self._watch.moved(time.monotonic())
             return process.link.read_into(buffer)
 
         self._publishing.piece(header, size, read, self._watch.there)
+
+    def _end_cut(self, end: CutEnd) -> None:
+        if self._posing is not None and self._posing.makes("pose"):
+            found = self._posing.take(end)
+            read = io.BytesIO(found.payload).readinto
+            size, there = len(found.payload), self._watch.there
+            self._publishing.piece(found.header, size, read, there, found.first, found.lost)
+        self._publishing.end_cut(end)
+
+    # --- poses -------------------------------------------------------------------------------
+
+    def _settle_poses(self, facts: Facts, process: Process) -> None:
+        if self._posing is not None:
+            self._posing.settle(facts.outputs, lambda free: self._tell(process, free))
+        elif any(output.kind == "pose" for output in facts.outputs):
+            raise Crashed("it makes poses that nobody wants")
+
+    def _posed(self, picture: Posed) -> None:
+        if self._posing is None:
+            raise Crashed("it sent a picture that nobody wants")
+        self._posing.picture(picture, self._publishing.next)
 
     # --- progress ----------------------------------------------------------------------------
 
@@ -205,7 +294,7 @@ class Attempt:
         if last is None:
             return
         timescale = facts.timescale if facts else 1
-        progress = {
+        progress: dict[str, object] = {
             "position": last.position,
             "waiting": last.waiting,
             "seconds": min(last.outputs.values(), default=last.ticks) / timescale,
@@ -214,6 +303,8 @@ class Attempt:
             "duration": facts.duration if facts else None,
             "at": now(),
         }
+        if self._posing is not None:
+            progress["pose"] = {"frames": self._posing.frames, "seconds": self._posing.seconds}
         text = msgspec.json.encode(progress).decode()
         job, epoch = self._taken.job, self._taken.epoch
 

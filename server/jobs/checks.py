@@ -53,6 +53,7 @@ def facts(said: Facts) -> None:
     for output, init in zip(said.outputs, said.inits, strict=True):
         _demand(bool(_NAME.fullmatch(output.name)), "name")
         _demand(output.kind in SUFFIXES, "kind")
+        _demand((output.kind == "pose") == (output.name == "pose"), "name")
         _demand(len(init) <= _INIT_LIMIT, "init segment's size")
         _demand(bool(init) == (output.kind in RENDITIONS), "init segment")
         _demand(bool(_CODEC.fullmatch(output.codec)), "codec")

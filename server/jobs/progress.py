@@ -59,12 +59,14 @@ def report(
     noted: dict[str, Any],
     published: float,
     renditions: list[dict[str, Any]],
+    frames: int | None = None,
 ) -> dict[str, Any]:
     """The `progress` of a video in the API.
 
     `noted` is what the job's row says: seconds of media made, the pace of that, the declared
     duration. `published` are the seconds that can be played: an attempt that goes on after them
-    may not have said so yet. `renditions` are `{name, width, height}` and get how far each came.
+    may not have said so yet. `frames` are the pictures in which poses were looked for, None where
+    they are not. `renditions` are `{name, width, height}` and get how far each came.
     """
     ended = state in ("completed", "partial", "failed")
     share = _ratio(receiving.there, receiving.length)
@@ -94,6 +96,14 @@ def report(
         },
         "finishing": {"percent": 100.0 if state in ("completed", "partial") else 0.0},
     }
+    if frames is not None:
+        seen = noted.get("pose", {})
+        seconds = max(seen.get("seconds", 0.0), published)
+        stages["pose"] = {
+            "percent": _percent(_encoded(state, seconds, duration, 0, receiving)),
+            "frames": max(seen.get("frames", 0), frames),
+            "media_seconds": round(seconds, 3),
+        }
     return {
         "percent": _percent(_whole(state, share, encoded, receiving, left)),
         "stages": stages,

@@ -96,7 +96,13 @@ class Publishing:
         self.facts = facts
 
     def piece(
-        self, header: PieceHeader, size: int, read: Callable[[memoryview], int], there: int
+        self,
+        header: PieceHeader,
+        size: int,
+        read: Callable[[memoryview], int],
+        there: int,
+        first: int = 0,
+        lost: int = 0,
     ) -> None:
         """Writes a piece of `size` bytes, taken from `read`; `there` bytes of the source are.
 
@@ -123,6 +129,8 @@ class Publishing:
             frames=header.frames,
             keyframes=header.keyframes,
             score=header.score,
+            first=first,
+            lost=lost,
         )
         if header.resume is not None:
             cut.anchors[header.output] = header.resume

@@ -15,14 +15,16 @@ from server.errors import Crashed
 from server.jobs.finish import finish_edition
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move
+from server.jobs.poseless import Poses
 from server.pipeline.messages import Resume, Start, decode_fraction
-from server.settings import MediaSettings
+from server.settings import MediaSettings, OutputKind
 from storage import queue as queue_rows
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Cut, Edition, Job, Output, Upload, Video, new_id, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
+from storage.records import poses as pose_rows
 from storage.records import uploads as upload_rows
 from storage.records import videos as video_rows
 from storage.sources import Sources
@@ -44,14 +46,22 @@ class Taken(msgspec.Struct, frozen=True):
     outputs: list[Output]
     uploads: list[Upload]
     start: Start
+    poses: Poses
 
 
 class Taking:
     """Takes jobs for a worker."""
 
     def __init__(
-        self, database: Database, editions: Editions, source_files: Sources, settings: MediaSettings
+        self,
+        database: Database,
+        editions: Editions,
+        source_files: Sources,
+        settings: MediaSettings,
+        poseless: Callable[[], object],
     ) -> None:
+        """`poseless()`: why nobody can look for poses here, if that is so."""
+        self._poseless = poseless
         self._database = database
         self._editions = editions
         self._sources = source_files
@@ -120,12 +130,20 @@ class Taking:
             thorough=job.misses > 0,
         )
         outputs = edition_rows.outputs(tx, edition.id)
-        return Taken(job, epoch, video, edition, outputs, uploads, start)
+        poses = poses_of(tx, job, edition.id)
+        return Taken(job, epoch, video, edition, outputs, uploads, start, poses)
+
+    def wanted(self, video: Video) -> tuple[OutputKind, ...]:
+        """What shall be made of a video."""
+        asked: list[OutputKind] | None = msgspec.json.decode(video.outputs)
+        return tuple(asked) if asked else self._settings.outputs
 
     def _new_edition(self, tx: Transaction, video: Video) -> Edition:
         edition_id = new_id()
-        wanted = msgspec.json.decode(video.outputs) or self._settings.outputs
-        made = msgspec.structs.replace(self._settings, outputs=tuple(wanted))
+        wanted = self.wanted(video)
+        possible = tuple(kind for kind in wanted if kind != "pose") if self._poseless() else wanted
+        # With nothing but poses to make, the attempt says why it cannot.
+        made = msgspec.structs.replace(self._settings, outputs=possible or wanted)
         settings = msgspec.json.encode(made).decode()
         edition_rows.create(tx, edition_id, video.source_id, settings, now())
         edition = edition_rows.get(tx, edition_id)
@@ -185,3 +203,9 @@ def _fall_back(tx: Transaction, job: Job) -> int:
 def resume_of(cut: Cut) -> Resume:
     """How to go on after a published cut."""
     return msgspec.json.decode(cut.resume, type=Resume, dec_hook=decode_fraction)
+
+
+def poses_of(tx: Transaction, job: Job, edition_id: str) -> Poses:
+    """What is known of a job's poses."""
+    faults = msgspec.json.decode(job.pose_faults, type=dict[int, int])
+    return Poses(pose_rows.published(tx, edition_id), faults)

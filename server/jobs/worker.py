@@ -15,30 +15,33 @@ from typing import NamedTuple
 
 import msgspec
 
-from server.errors import Crashed, Hung, JobError, ResumeMismatch
+from server.errors import Crashed, Hung, JobError, PoseFailed, ResumeMismatch
 from server.jobs.attempt import Attempt, Ended
 from server.jobs.feed import Feed
 from server.jobs.lifecycle import Action
 from server.jobs.moves import move
-from server.jobs.processes import MediaProcesses
+from server.jobs.poseless import outcome
+from server.jobs.processes import MediaProcesses, PoseProcesses
 from server.jobs.publishing import EditionChanged
-from server.jobs.taking import ATTEMPTS, Enqueue, Taken, Taking, end_job
+from server.jobs.taking import ATTEMPTS, Enqueue, Taken, Taking, end_job, poses_of
 from server.jobs.watch import Stopped
 from server.settings import Allowance, MediaSettings, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import DiskFull, Fenced
 from storage.records import jobs as job_rows
+from storage.records import poses as pose_rows
 from storage.sources import Sources
 
 _log = logging.getLogger(__name__)
 
-RETRIED = (JobError, Crashed, Hung, ResumeMismatch, DiskFull)
+RETRIED = (JobError, Crashed, Hung, PoseFailed, ResumeMismatch, DiskFull)
 """Errors (exactly these) that another attempt may not meet; all others are the file's own."""
 MISSES = 3
 """Attempts in a row without a new cut after which a job is given up."""
 MISSES_FROM_OUTSIDE = 12
-"""The same when the file has no part in it: a full disk, a process that somebody killed."""
+"""The same when the file has no part in it: a full disk, a process that somebody killed. A pose
+process is given up before that."""
 _DETAIL = 500
 """Characters of an error's detail that are kept: it may tell what a media process said."""
 _DISK_FULL_PAUSE = 5.0
@@ -67,6 +70,7 @@ class Worker:
         editions: Editions,
         source_files: Sources,
         processes: MediaProcesses,
+        pose_processes: PoseProcesses,
         settings: MediaSettings,
         patience: Patience,
         allowance: Allowance,
@@ -75,8 +79,11 @@ class Worker:
         self._database = database
         self._editions = editions
         self._sources = source_files
-        self._taking = Taking(database, editions, source_files, settings)
+        self._taking = Taking(
+            database, editions, source_files, settings, lambda: pose_processes.fault
+        )
         self._processes = processes
+        self._pose_processes = pose_processes
         self._patience = patience
         self._allowance = allowance
         self._crowded = False
@@ -165,6 +172,7 @@ class Worker:
             database=self._database,
             editions=self._editions,
             processes=self._processes,
+            pose_processes=self._pose_processes,
             patience=self._patience,
             allowance=self._allowance,
             crowded=lambda: self._crowded,
@@ -217,7 +225,7 @@ class Worker:
     async def _begin_new_edition(self, taken: Taken) -> None:
         def forget(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
-            job_rows.note(tx, taken.job.id, {"edition_id": None})
+            job_rows.note(tx, taken.job.id, {"edition_id": None, "pose_faults": "{}"})
             move(tx, taken.job, Action.RETRY)
 
         await self._database.write(forget)
@@ -241,6 +249,10 @@ class Worker:
                     "error_detail": detail,
                 },
             )
+            if isinstance(error, PoseFailed):
+                faults = taken.poses.failed_at(error.cut)
+                text = msgspec.json.encode(faults).decode()
+                job_rows.note(tx, job.id, {"pose_faults": text})
             outside = isinstance(error, DiskFull) or error.facts.get("outside")
             most = MISSES_FROM_OUTSIDE if outside else MISSES
             if type(error) in RETRIED and misses < most and attempts < ATTEMPTS:
@@ -261,13 +273,17 @@ class Worker:
             raise Again(delay)
 
     async def _ended(self, taken: Taken, ended: Ended) -> None:
-        warnings = msgspec.json.encode(ended.notices).decode()
+        wanted = "pose" in self._taking.wanted(taken.video)
+        made = "pose" in taken.start.settings.outputs
 
         def settle(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
             job = job_rows.get(tx, taken.job.id)
             assert job is not None
-            end_job(tx, job, ended.early, warnings)
+            lost = pose_rows.lost(tx, taken.edition.id)
+            poses = outcome(poses_of(tx, job, taken.edition.id), lost, wanted=wanted, made=made)
+            warnings = msgspec.json.encode([*ended.notices, *poses.notices]).decode()
+            end_job(tx, job, ended.early or poses.early, warnings)
 
         with contextlib.suppress(Fenced):
             await self._database.write(settle)

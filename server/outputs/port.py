@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # the server imports this module, and FFmpeg has no place the
     from av import AudioFrame, VideoFrame
 
 Buffer = bytes | memoryview
+SEEN = 1 << 23
+"""Bytes of an RGB picture in which poses are looked for, at most."""
 
 SUFFIXES = {
     "video": "m4s",
@@ -39,6 +41,10 @@ class Picture(NamedTuple):
     key: bool
     cut: int | None
     """The number of the cut that begins with this picture."""
+    held: bool = False
+    """The picture before, shown once more."""
+    warm: bool = False
+    """It is of a cut that is published: it only prepares for those that follow."""
 
 
 class Sound(NamedTuple):
@@ -101,6 +107,9 @@ class Piece(NamedTuple):
 
 
 Publish = Callable[[Piece], None]
+Look = Callable[["VideoFrame", int, int, bool], None]
+"""`look(frame, tick, cut, warm)` hands an RGB picture to who looks for poses, and blocks while too
+many wait there."""
 
 
 class Output(Protocol):
@@ -120,6 +129,16 @@ class PictureOutput(Output, Protocol):
     level: int
 
     def picture(self, picture: Picture) -> None: ...
+
+
+@runtime_checkable
+class WarmedOutput(PictureOutput, Protocol):
+    """Gets pictures from before a resume as well."""
+
+    pre_roll: Fraction
+    """Seconds."""
+
+    def warm_up(self, picture: Picture) -> None: ...
 
 
 class SoundOutput(Output, Protocol):
@@ -178,3 +197,6 @@ class Plan(msgspec.Struct, frozen=True):
     """Where that cut begins."""
     anchors: dict[str, SoundAnchor]
     """Of a resume: by output's name."""
+    pose_rate: int
+    """Pictures a second in which poses are looked for, at most."""
+    pose_model: str

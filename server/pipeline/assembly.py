@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from server.errors import ResumeMismatch
-from server.outputs.port import Boundary, Picture, Piece, Plan, Sound, SoundAnchor
+from server.outputs.port import Boundary, Look, Picture, Piece, Plan, Sound, SoundAnchor
 from server.outputs.sound import PATIENCE
 from server.pipeline.channel import Failure
 from server.pipeline.cutter import Cutter, Grid, Placed
@@ -42,6 +42,7 @@ class Assembly:
         rotation: int = 0,
         rgb: bool = False,
         entry: Entry | None = None,
+        look: Look | None = None,
     ) -> None:
         """`entry`: where the source is taken up as long as no keyframe of its is known."""
         self.plan = plan
@@ -57,7 +58,7 @@ class Assembly:
         """How far it has come."""
         self.silent_until = Fraction(0)
         """Seconds up to which silence has taken the place of sound that did not come."""
-        self.fanout = FanOut(plan, self._publish, failure, rotation=rotation, rgb=rgb)
+        self.fanout = FanOut(plan, self._publish, failure, look, rotation=rotation, rgb=rgb)
         self._out = _InOrder(send, plan.first_cut, len(self.fanout.outputs))
 
     # --- pictures ----------------------------------------------------------------------------
@@ -70,6 +71,8 @@ class Assembly:
         """The next picture. On a resume those before the first cut only stand by to be held."""
         if tick < self.plan.first_tick:
             self._cutter.seed(tick)
+            if self.plan.first_tick - tick <= self.fanout.pre_roll * self.plan.timescale:
+                self.fanout.picture(Picture(frame, tick, key=False, cut=None, warm=True))
         else:
             self._emit(self._cutter.picture(tick), frame)
         self._last = frame
@@ -84,7 +87,7 @@ class Assembly:
             if place.cut is not None:
                 self._begin_cut(place.cut, place.tick)
             shown = self._last if place.held and self._last is not None else frame
-            self.fanout.picture(Picture(shown, place.tick, place.key, place.cut))
+            self.fanout.picture(Picture(shown, place.tick, place.key, place.cut, held=place.held))
             self.tick = place.tick
 
     # --- sound -------------------------------------------------------------------------------

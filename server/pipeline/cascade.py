@@ -15,7 +15,7 @@ from typing import ClassVar
 import av
 from av.video.reformatter import Colorspace, VideoReformatter
 
-from server.outputs.port import Picture, PictureOutput, Rung
+from server.outputs.port import Picture, PictureOutput, Rung, WarmedOutput
 from server.pipeline.channel import Broken, Channel, Failure
 
 DEPTH = 4
@@ -61,8 +61,12 @@ class Level:
                 if self._below:
                     self._below.channel.put(scaled)
                 for output in self._outputs:
-                    output.picture(scaled)
-                self.ticks = picture.tick
+                    if not scaled.warm:
+                        output.picture(scaled)
+                    elif isinstance(output, WarmedOutput):
+                        output.warm_up(scaled)
+                if not scaled.warm:
+                    self.ticks = picture.tick
             if self._below:
                 self._below.finish(self._end)
             for output in self._outputs:

@@ -1,4 +1,4 @@
-"""Changes when: what a media process may do does.
+"""Changes when: what a media process may do, or a pose process, does.
 
 Landlock, seccomp and rlimits from Python alone, without root. Called after every import and
 before the first thread: Landlock (before ABI 8) binds only the calling thread and those it
@@ -13,11 +13,13 @@ import platform
 import resource
 import signal
 import struct
+from typing import NamedTuple
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # The same numbers on every architecture (since Linux 5.0 new calls are numbered alike).
-_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
+_LANDLOCK_CREATE, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT = 444, 445, 446
+_READ_FILE = 1 << 2
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 38, 4
 
 # x86_64: all the system calls that a media process needs. Whatever a kernel adds stays shut.
@@ -43,11 +45,29 @@ _ALLOWED = {
 }
 
 
-def confine(memory: int) -> list[str]:
+class More(NamedTuple):
+    """What a kind of process may do besides."""
+
+    calls: tuple[int, ...] = ()
+    """Numbers of system calls, on x86_64."""
+    readable: tuple[str, ...] = ()
+    """Files."""
+
+
+NOTHING = More()
+POSE = More(
+    # getitimer sched_getparam sched_getscheduler openat: MediaPipe looks at its clocks and its
+    # threads' priorities, and draws random numbers from a file.
+    (36, 143, 145, 257),
+    ("/dev/urandom",),
+)
+
+
+def confine(memory: int, more: More = NOTHING) -> list[str]:
     """Shuts this process in; returns what could not be shut (see `guards`).
 
     Afterwards it has the descriptors it has, threads, memory up to `memory` bytes of data, and
-    nothing else: no path, no socket, no process, no change to any file or process.
+    nothing else but `more`: no path, no socket, no process, no change to any file or process.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -58,7 +78,7 @@ def confine(memory: int) -> list[str]:
     lacking = []
     for name, guard in (("landlock", _landlock), ("seccomp", _seccomp)):
         try:
-            guard()
+            guard(more)
         except OSError as error:
             lacking.append(f"{name}: {error.strerror}")
     return lacking
@@ -85,8 +105,8 @@ def guards() -> dict[str, str]:
     return found
 
 
-def _landlock() -> None:
-    """Handles every kind of access there is, and allows none."""
+def _landlock(more: More) -> None:
+    """Handles every kind of access there is, and allows none but to read what `more` names."""
     abi = _libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if abi < 1:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -100,6 +120,8 @@ def _landlock() -> None:
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     try:
+        for path in more.readable:
+            _allow_reading(ruleset, path)
         _no_new_privileges()
         if _libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -107,11 +129,22 @@ def _landlock() -> None:
         os.close(ruleset)
 
 
-def _seccomp() -> None:
+def _allow_reading(ruleset: int, path: str) -> None:
+    file = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        beneath = struct.pack("=Qi", _READ_FILE, file)
+        if _libc.syscall(_LANDLOCK_ADD_RULE, ruleset, 1, beneath, 0):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(file)
+
+
+def _seccomp(more: More) -> None:
     """Allows what is named above, to itself alone; all else is EPERM."""
     if platform.machine() != "x86_64":
         raise OSError(_ENOSYS, f"no list of system calls for {platform.machine()}")
-    program = b"".join(_filter(sorted(n for numbers in _ALLOWED.values() for n in numbers)))
+    allowed = [*more.calls, *(n for numbers in _ALLOWED.values() for n in numbers)]
+    program = b"".join(_filter(sorted(allowed)))
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     _no_new_privileges()

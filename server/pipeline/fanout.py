@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 
 from server.outputs.port import (
     Boundary,
+    Look,
     Output,
     OutputFacts,
     Picture,
@@ -36,12 +38,18 @@ class FanOut:
         plan: Plan,
         publish: Callable[[Piece], None],
         failure: Failure,
+        look: Look | None,
         *,
         rotation: int = 0,
         rgb: bool = False,
     ) -> None:
         self._failure = failure
-        self.outputs: list[Output] = make(plan, publish)
+        self.outputs: list[Output] = make(plan, publish, look)
+        self.pre_roll: Fraction = max(
+            (getattr(output, "pre_roll", Fraction(0)) for output in self.outputs),
+            default=Fraction(0),
+        )
+        """Seconds of pictures before a resume that somebody wants."""
         self._levels: list[Level] = []
         below: Level | None = None
         wanted: dict[int, list[PictureOutput]] = {}

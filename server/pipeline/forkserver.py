@@ -1,11 +1,12 @@
-"""Changes when: how media processes come into being does.
+"""Changes when: how media processes and pose processes come into being does.
 
 A small process that has every import done and no thread, and forks on request: a media process
-is there in milliseconds, shares its code pages, and is confined before it sees a byte.
+is there in milliseconds, shares its code pages, and is confined before it sees a byte. Each kind
+of process has a fork server of its own, as each needs other modules.
 
-Its one end of a SEQPACKET socketpair takes `Fork` with two descriptors (the media process's
-link and its source) and `Kill`, and gives `Forked` and `Exited`. It ends when the other end
-does, and its children die with it.
+Its one end of a SEQPACKET socketpair says `Loaded`, takes `Fork` with descriptors (the process's
+link, and what else it gets) and `Kill`, and gives `Forked` and `Exited`. It ends when the other
+end does, and its children die with it.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import contextlib
 import gc
 import importlib
 import os
-import pkgutil
 import resource
 import selectors
 import signal
 import socket
 import sys
 from pathlib import Path
+from typing import NoReturn, Protocol, cast
 
 import msgspec
 
@@ -29,10 +30,29 @@ _STACK = 512 * 1024
 """Bytes of stack a thread gets; glibc takes it from the soft limit at exec."""
 MESSAGE = 1 << 20
 """Bytes of a message, at most."""
+MEDIA, POSE = "server.pipeline.process", "server.pipeline.pose"
+"""The kinds of processes, by the modules that they run."""
+_DESCRIPTORS = 3
+"""Those that come with a `Fork`, at most."""
+_FAULT = 500
+"""Characters of a fault that are told."""
+
+
+class Kind(Protocol):
+    """What such a module has."""
+
+    def preload(self) -> None:
+        """Imports what a process will need: inside, there is no file to import from."""
+
+    def prepare(self, start_message: bytes) -> None:
+        """Called before each fork; what it raises is said of the process that does not begin."""
+
+    def serve(self, link_descriptor: int, others: list[int], start_message: bytes) -> NoReturn:
+        """The life of a process."""
 
 
 class Fork(msgspec.Struct, frozen=True, tag="fork"):
-    """Start a media process; `start` is a msgpack `server.pipeline.messages.Start`."""
+    """Start a process; `start` is what its module takes it for, in msgpack."""
 
     key: int
     start: bytes
@@ -42,6 +62,12 @@ class Kill(msgspec.Struct, frozen=True, tag="kill"):
     """End one, at once."""
 
     key: int
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    """Said once: it can fork, or why it cannot."""
+
+    fault: str | None
 
 
 class Forked(msgspec.Struct, frozen=True, tag="forked"):
@@ -56,14 +82,16 @@ class Exited(msgspec.Struct, frozen=True, tag="exited"):
     status: int
     cpu: float
     peak_rss: int
+    fault: str = ""
+    """Why it did not even begin."""
 
 
 Request = Fork | Kill
-Reply = Forked | Exited
+Reply = Loaded | Forked | Exited
 
 
 def main() -> None:
-    """Runs in a process of its own: `python -m server.pipeline.forkserver FD`."""
+    """Runs in a process of its own: `python -m server.pipeline.forkserver FD MODULE`."""
     control = socket.socket(fileno=int(sys.argv[1]))
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if soft != _STACK:
@@ -72,27 +100,30 @@ def main() -> None:
         os.set_inheritable(control.fileno(), True)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     control.set_inheritable(False)
-    preload()
+    try:
+        kind = preload(sys.argv[2])
+    except (ImportError, OSError) as error:
+        fault = f"{type(error).__name__}: {error}"
+        control.send(msgspec.msgpack.encode(Loaded(fault[:_FAULT])))
+        return
     gc.collect()
     gc.freeze()
-    Forkserver(control).run()
+    Forkserver(control, kind).run()
 
 
-def preload() -> None:
-    """Imports what a media process will need: inside, there is no file to import from."""
-    av = importlib.import_module("av")
-    for module in pkgutil.walk_packages(av.__path__, "av."):
-        if not module.name.endswith(("__main__", "datasets")):
-            importlib.import_module(module.name)
-    for name in ("traceback", "linecache", "encodings.idna", "server.pipeline.process"):
-        importlib.import_module(name)
+def preload(module: str = MEDIA) -> Kind:
+    """The module of a kind of process, with all that it will need."""
+    kind = cast("Kind", importlib.import_module(module))
+    kind.preload()
+    return kind
 
 
 class Forkserver:
     """The loop: requests in, children out, their ends reported."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, kind: Kind) -> None:
         self._control = control
+        self._kind = kind
         self._children: dict[int, int] = {}
         self._bell, bell = socket.socketpair()
         for end in (self._bell, bell):
@@ -105,6 +136,7 @@ class Forkserver:
 
     def run(self) -> None:
         """Until the other end closes."""
+        self._send(Loaded(None))
         selector = selectors.DefaultSelector()
         selector.register(self._control, selectors.EVENT_READ)
         selector.register(self._bell, selectors.EVENT_READ)
@@ -123,37 +155,37 @@ class Forkserver:
             return False
         request = msgspec.msgpack.decode(data, type=Request)
         if isinstance(request, Fork):
-            link, source = descriptors
-            self._fork(request, link, source)
+            self._fork(request, descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
         else:
             for pid, key in self._children.items():
                 if key == request.key:
                     os.kill(pid, signal.SIGKILL)
         return True
 
-    def _fork(self, request: Fork, link: int, source: int) -> None:
+    def _fork(self, request: Fork, descriptors: list[int]) -> None:
         try:
+            self._kind.prepare(request.start)
             pid = os.fork()
-        except OSError as error:  # no memory, or too many processes, for now
-            os.close(link)
-            os.close(source)
-            self._send(Exited(request.key, -(error.errno or 0), 0.0, 0))
+        except Exception as error:
+            # No memory or too many processes, for now; or what it needs is not there.
+            number = error.errno or 0 if isinstance(error, OSError) else 0
+            self._send(Exited(request.key, -number, 0.0, 0, f"{error}"[:_FAULT]))
             return
         if pid == 0:
-            self._become_media_process(link, source, request.start)
-        os.close(link)
-        os.close(source)
+            self._become(request.start, *descriptors)
         self._children[pid] = request.key
         self._send(Forked(request.key, pid))
 
-    def _become_media_process(self, link: int, source: int, start: bytes) -> None:
+    def _become(self, start: bytes, link: int, *others: int) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-            _keep_only(link, source)
+            _keep_only(link, *others)
             Path("/proc/self/oom_score_adj").write_text("1000")  # rather it than the server
-            sys.modules["server.pipeline.process"].serve(link, source, start)
+            self._kind.serve(link, list(others), start)
         finally:
             os._exit(70)
 
@@ -176,20 +208,21 @@ class Forkserver:
             os._exit(0)
 
 
-def _keep_only(link: int, source: int) -> None:
-    """Closes all other descriptors; the server's output is not a media process's either."""
+def _keep_only(*descriptors: int) -> None:
+    """Closes all others; the server's output is not such a process's either."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
-    low, high = sorted((link, source))
-    os.closerange(3, low)
-    os.closerange(low + 1, high)
-    os.closerange(high + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    begin = 3
+    for kept in sorted(descriptors):
+        os.closerange(begin, kept)
+        begin = kept + 1
+    os.closerange(begin, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     """One message and the descriptors that came with it; empty at the end."""
-    room = socket.CMSG_SPACE(2 * array.array("i").itemsize)
+    room = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
     try:
         data, ancillary, _, _ = control.recvmsg(MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:  # the server has died with something unread

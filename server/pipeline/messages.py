@@ -1,8 +1,8 @@
 """Changes when: what host and media process tell each other does.
 
 One socketpair. A message is two lengths (32 bits each, big endian), a msgpack header, and for a
-piece its bytes. Down: `available`, `end`. Up: `facts`, `piece`, `cut`, `progress`,
-`done`, `failed`.
+piece its bytes. Down: `available`, `end`, `free`. Up: `facts`, `picture`, `piece`, `cut`,
+`progress`, `done`, `failed`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,12 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     length: int
 
 
+class Free(msgspec.Struct, frozen=True, tag="free"):
+    """Poses were looked for in the picture in `slot`."""
+
+    slot: int
+
+
 # --- up ------------------------------------------------------------------------------------
 
 
@@ -105,6 +111,18 @@ class PieceHeader(msgspec.Struct, frozen=True, kw_only=True, tag="piece"):
     keyframes: list[tuple[int, int, int]]
     score: int = 0
     resume: SoundAnchor | None
+
+
+class Posed(msgspec.Struct, frozen=True, kw_only=True, tag="picture"):
+    """A picture lies in `slot` in which poses are to be looked for."""
+
+    slot: int
+    tick: int
+    cut: int
+    width: int
+    height: int
+    warm: bool
+    """It is of a cut that is published: it only prepares for those that follow."""
 
 
 class CutEnd(msgspec.Struct, frozen=True, kw_only=True, tag="cut"):
@@ -148,8 +166,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     detail: str
 
 
-Down = Available | End
-Up = Facts | PieceHeader | CutEnd | Progress | Done | Failed
+Down = Available | End | Free
+Up = Facts | PieceHeader | Posed | CutEnd | Progress | Done | Failed
 
 
 class Link:
@@ -168,12 +186,12 @@ class Link:
         self.on_silence: Callable[[], None] = lambda: None
         """Called when a read has waited as long as the socket lets it: it may raise."""
 
-    def send(self, message: Down | Up, payload: list[Buffer] | None = None) -> None:
+    def send(self, message: msgspec.Struct, payload: list[Buffer] | None = None) -> None:
         """Blocks while the pipe is full: that is the back-pressure."""
         with self._sending:
             self._send(message, payload or [])
 
-    def try_send(self, message: Down | Up) -> bool:
+    def try_send(self, message: msgspec.Struct) -> bool:
         """Sends unless somebody else is sending."""
         if not self._sending.acquire(blocking=False):
             return False
@@ -183,7 +201,7 @@ class Link:
             self._sending.release()
         return True
 
-    def _send(self, message: Down | Up, payload: list[Buffer]) -> None:
+    def _send(self, message: msgspec.Struct, payload: list[Buffer]) -> None:
         header = self._encoder.encode(message)
         size = sum(len(buffer) for buffer in payload)
         _write_all(self.descriptor, [_PREFIX.pack(len(header), size) + header, *payload])

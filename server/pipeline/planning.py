@@ -166,6 +166,8 @@ def _plan(
         first_cut=resume.cut if resume else 0,
         first_tick=resume.tick if resume else 0,
         anchors=resume.anchors if resume and not start.thorough else {},
+        pose_rate=settings.pose_rate,
+        pose_model=settings.pose_model,
     )
 
 

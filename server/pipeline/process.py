@@ -1,26 +1,31 @@
 """Changes when: how a media process lives and dies does.
 
-It has one read-only descriptor and one end of a socketpair. One thread listens (bytes that
-arrived, the end) and gives a sign of life twice a second; the others work. It ends when
-the other end of the socketpair does.
+It has one read-only descriptor, one end of a socketpair, and where poses are wanted memory that
+it shares with a pose process. One thread listens (bytes that arrived, the end) and gives a sign
+of life twice a second; the others work. It ends when the other end of the socketpair does.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import select
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
+import av
 import av.error
 import msgspec
 
 from server.errors import JobError, Limits
+from server.pipeline import pictures
 from server.pipeline.confinement import confine
-from server.pipeline.messages import Available, Down, Failed, Link, Start, decode_fraction
+from server.pipeline.messages import Available, Down, End, Failed, Link, Start, decode_fraction
 from server.pipeline.runner import Runner
 from storage.errors import ReelraceError
 from storage.growing import GrowingFile
@@ -32,15 +37,34 @@ _SWITCH = 0.0002
 """Seconds after which a thread that runs Python gives way; the default slows the encoders."""
 
 
-def serve(link_descriptor: int, source_descriptor: int, start_message: bytes) -> None:
-    """The life of a media process, from confinement to exit. Never returns."""
+def preload() -> None:
+    """Imports what a media process will need."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.endswith(("__main__", "datasets")):
+            importlib.import_module(module.name)
+    for name in ("traceback", "linecache", "encodings.idna"):
+        importlib.import_module(name)
+
+
+def prepare(start_message: bytes) -> None:
+    """Nothing is to be done before a fork."""
+
+
+def serve(link_descriptor: int, others: list[int], start_message: bytes) -> NoReturn:
+    """The life of a media process, from confinement to exit.
+
+    `others`: the source, and memory for pictures if poses are wanted.
+    """
     start = msgspec.msgpack.decode(start_message, type=Start, dec_hook=decode_fraction)
+    source_descriptor, *shared = others
+    memory = pictures.attach(shared[0], write=True) if shared else None
     confine(start.settings.memory)
     sys.setswitchinterval(_SWITCH)
     link = Link(link_descriptor, Down)
     file = GrowingFile(source_descriptor, Ranges(start.ranges), start.length, start.promised)
-    runner = Runner(file, start, link.send)
-    threading.Thread(target=_listen, args=(link, file, runner), daemon=True).start()
+    slots = None if memory is None else pictures.Slots(memory)
+    runner = Runner(file, start, link.send, slots)
+    threading.Thread(target=_listen, args=(link, file, runner, slots), daemon=True).start()
     try:
         done = runner.run()
         link.send(runner.progress())
@@ -66,7 +90,7 @@ def _report(link: Link, error: ReelraceError) -> None:
         os._exit(1)
 
 
-def _listen(link: Link, file: GrowingFile, runner: Runner) -> None:
+def _listen(link: Link, file: GrowingFile, runner: Runner, slots: pictures.Slots | None) -> None:
     due = time.monotonic() + _PULSE
     try:
         while True:
@@ -83,7 +107,9 @@ def _listen(link: Link, file: GrowingFile, runner: Runner) -> None:
             message, _ = received
             if isinstance(message, Available):
                 file.arrived(message.start, message.end)
-            else:
+            elif isinstance(message, End):
                 file.finish(message.length)
+            elif slots is not None:
+                slots.free(message.slot)
     except BaseException:
         os._exit(1)

@@ -5,26 +5,38 @@ One call of `run` is one attempt: opens the source, reads it, and leaves no thre
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from server.errors import NothingWanted
 from server.outputs.port import Plan
 from server.pipeline import planning
 from server.pipeline.assembly import Assembly, Send
 from server.pipeline.channel import Broken, Failure
 from server.pipeline.intake import Opened, open_source
-from server.pipeline.messages import Done, Entry, Progress, Start
+from server.pipeline.messages import Done, Entry, Posed, Progress, Start
+from server.pipeline.pictures import Slots
 from server.pipeline.reading import Reading
 from storage.growing import GrowingFile
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 
 class Runner:
     """One attempt."""
 
-    def __init__(self, file: GrowingFile, start: Start, send: Send) -> None:
+    def __init__(
+        self, file: GrowingFile, start: Start, send: Send, slots: Slots | None = None
+    ) -> None:
+        """`slots` are where pictures are put for who looks for poses."""
         self._file = file
         self._start = start
         self._send = send
         self._failure = Failure()
         self._failure.on_failure(lambda: file.abort(Broken()))
+        self._slots = slots
+        if slots is not None:
+            slots.begin(self._failure)
         self._assembly: Assembly | None = None
 
     def run(self) -> Done:
@@ -66,9 +78,17 @@ class Runner:
             rotation=source.rotation if source else 0,
             rgb=source.rgb if source else False,
             entry=entry,
+            look=self._look if self._slots is not None else None,
         )
         outputs, inits = self._assembly.fanout.facts()
         if not outputs:
             raise NothingWanted
         self._send(planning.facts(opened, plan, outputs, inits))
         return self._assembly
+
+    def _look(self, frame: VideoFrame, tick: int, cut: int, warm: bool) -> None:
+        """Hands a picture to who looks for poses; from the thread of an output."""
+        assert self._slots is not None
+        slot = self._slots.put(frame)
+        size = {"width": frame.width, "height": frame.height}
+        self._send(Posed(slot=slot, tick=tick, cut=cut, warm=warm, **size))

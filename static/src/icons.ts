@@ -13,6 +13,9 @@ const SHAPES = {
   check: svg`<path d="m5 12.5 4.6 4.7L19 7.5"/>`,
   alert: svg`<path d="M12 7.5v6M12 16.6v.1M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17Z"/>`,
   sound: svg`<path d="M9 17.5V6l10-2v11.5M9 17.5a2.5 2.5 0 1 1-2.5-2.5A2.5 2.5 0 0 1 9 17.5Zm10-2a2.5 2.5 0 1 1-2.5-2.5 2.5 2.5 0 0 1 2.5 2.5Z"/>`,
+  figure: svg`<circle cx="12" cy="4.6" r="1.6"/><path d="M4.5 8.5 12 10l7.5-1.5M12 10v5l-3.5 5.5M12 15l3.5 5.5"/>`,
+  next: svg`<path d="M6.5 5.5v13l9-6.5ZM18.5 5.5v13"/>`,
+  previous: svg`<path d="M17.5 5.5v13l-9-6.5ZM5.5 5.5v13"/>`,
   clock: svg`<path d="M12 7v5.3l3.4 2M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17Z"/>`,
 } satisfies Record<string, unknown>;
 

@@ -14,7 +14,12 @@ const uploads = new Uploads({
   make: (file, options) => new Upload(file, options),
   online: () => navigator.onLine,
 });
-const library = new Library(new Client(), systemClock, () => uploads.busy);
+const library = new Library(
+  new Client(),
+  systemClock,
+  () => uploads.busy,
+  (address) => new EventSource(address),
+);
 const queue = new Queue(uploads, library);
 
 const page = document.querySelector('reelrace-page');

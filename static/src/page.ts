@@ -2,6 +2,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import './api/link-state.ts';
 import type { Library } from './api/library.ts';
+import { reachable } from './api/poller.ts';
 import { received } from './api/video.ts';
 import { base, buttons } from './controls.ts';
 import './i18n/language-switch.ts';
@@ -9,11 +10,12 @@ import { Localized } from './i18n/localized.ts';
 import { icon, mark } from './icons.ts';
 import { NoticeDismissed } from './notices.ts';
 import { pageStyle } from './page-style.ts';
-import { PlayerClosed, type Showing } from './player/player-dialog.ts';
+import { PlayerClosed, PlayerMoved, type Showing } from './player/player-dialog.ts';
 import { Watching } from './player/watching.ts';
 import { type Card, titleOfCard } from './queue/cards.ts';
 import { overviewOf } from './queue/overview.ts';
 import { AllRequest } from './queue/overview-bar.ts';
+import { playbackOf } from './queue/phase.ts';
 import type { Queue } from './queue/queue.ts';
 import { OlderWanted, type QueueList } from './queue/queue-list.ts';
 import { CardRequest } from './queue/video-card.ts';
@@ -58,9 +60,12 @@ export class Page extends LitElement {
     this.addEventListener(FilesChosen.type, (event) => this.#add((event as FilesChosen).choice));
     this.addEventListener(CardRequest.type, (event) => this.#act(event as CardRequest));
     this.addEventListener(AllRequest.type, (event) => this.#all(event as AllRequest));
-    this.addEventListener(OlderWanted.type, () => this.parts.library.showOlder());
+    this.addEventListener(OlderWanted.type, () => void this.#older());
     this.addEventListener(NoticeDismissed.type, () => this.#dismiss());
     this.addEventListener(PlayerClosed.type, () => this.#watching.close());
+    this.addEventListener(PlayerMoved.type, (event) => {
+      this.#watching.turn((event as PlayerMoved).id);
+    });
     addEventListener('beforeunload', (event) => {
       if (this.parts.uploads.unfinished) event.preventDefault();
     });
@@ -72,13 +77,13 @@ export class Page extends LitElement {
     let link = library.link;
     library.subscribe(() => {
       // Whoever answers questions again takes bytes again.
-      if (library.link === 'online' && link !== 'online') uploads.wake();
+      if (reachable(library.link) && !reachable(link)) uploads.wake();
       link = library.link;
       this.requestUpdate();
     });
     addEventListener('online', () => {
       uploads.wake();
-      library.refresh();
+      library.wake();
     });
     void this.#lookForResumable();
   }
@@ -182,7 +187,7 @@ export class Page extends LitElement {
         uploads.resume(card.key);
         break;
       case 'retry':
-        uploads.retry(card.key);
+        void this.parts.queue.retry(card);
         break;
       case 'continue':
         this.#continue(card);
@@ -192,6 +197,14 @@ export class Page extends LitElement {
       case 'delete':
         void this.#remove(card);
         break;
+    }
+  }
+
+  async #older(): Promise<void> {
+    try {
+      await this.parts.library.showOlder();
+    } catch {
+      this.#tell([this.#words.text.errors.network]);
     }
   }
 
@@ -231,10 +244,13 @@ export class Page extends LitElement {
   }
 
   #showing(): Showing | null {
-    const card = this.#watching.id ? this.parts.queue.ofVideo(this.#watching.id) : undefined;
+    const { id } = this.#watching;
+    const playable = this.parts.queue.cards.filter((card) => playbackOf(card));
+    const place = playable.findIndex((card) => card.video?.id === id);
+    const card = playable[place];
     const video = card?.video;
     if (!card || !video?.playback) return null;
-    const { width, height, playback } = video;
+    const { width, height, playback, poster, storyboard, pose } = video;
     const open = playback.growing ? (received(video) ? 'processing' : 'uploading') : null;
     return {
       id: video.id,
@@ -243,6 +259,12 @@ export class Page extends LitElement {
       growing: open,
       sound: !width,
       aspect: width && height ? width / height : 2,
+      poster,
+      storyboard,
+      reach: playback.seconds,
+      pose,
+      previous: playable[place - 1]?.video?.id ?? null,
+      next: playable[place + 1]?.video?.id ?? null,
     };
   }
 

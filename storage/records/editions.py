@@ -60,10 +60,11 @@ def publish(tx: Transaction, edition_id: str, cut: Cut, pieces: list[Piece]) -> 
     for piece in pieces:
         tx.execute(
             """insert into pieces
-                 (edition_id, number, output, name, size, duration, frames, keyframes, score)
+                 (edition_id, number, output, name, size, duration, frames, keyframes, score,
+                  first, lost)
                values
                  (:edition, :number, :output, :name, :size, :duration, :frames, :keyframes,
-                  :score)""",
+                  :score, :first, :lost)""",
             {
                 "edition": edition_id,
                 **msgspec.structs.asdict(piece),

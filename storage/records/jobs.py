@@ -17,7 +17,8 @@ from storage.model import Candidate, Job, Part, Source
 
 _COLUMNS = (
     "id, kind, video_id, edition_id, owner, state, epoch, attempts, misses, priority, parked_at,"
-    " error_code, error_detail, warnings, progress, created_at, started_at, ended_at"
+    " error_code, error_detail, warnings, progress, created_at, started_at, ended_at,"
+    " pose_faults"
 )
 
 _CANDIDATES = """select j.id, j.owner, j.state, j.parked_at, s.id as source_id, s.length, s.ended,
@@ -31,7 +32,7 @@ def create(tx: Transaction, job: Job) -> None:
     tx.execute(
         f"""insert into jobs ({_COLUMNS}) values (:id, :kind, :video_id, :edition_id, :owner,
             :state, :epoch, :attempts, :misses, :priority, :parked_at, :error_code, :error_detail,
-            :warnings, :progress, :created_at, :started_at, :ended_at)""",
+            :warnings, :progress, :created_at, :started_at, :ended_at, :pose_faults)""",
         msgspec.structs.asdict(job),
     )
 

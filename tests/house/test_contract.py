@@ -153,7 +153,10 @@ def test_states_are_those_of_jobs() -> None:
 def test_warnings_are_those_that_are_noticed() -> None:
     """A notice's code is the first argument of `Notice`, or the last of `_main`, who makes some."""
     found = set()
-    for path in (ROOT / "server" / "pipeline").glob("*.py"):
+    paths = (
+        path for room in ("pipeline", "jobs") for path in (ROOT / "server" / room).glob("*.py")
+    )
+    for path in paths:
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                 at = {"Notice": 0, "_main": 2}.get(call.func.id)

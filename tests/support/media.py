@@ -11,8 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from server.jobs.processes import MediaProcess, MediaProcesses
+from server.jobs.processes import MediaProcesses, Process
 from server.outputs.port import SoundAnchor
+from server.pipeline import pictures
 from server.pipeline.messages import (
     Available,
     CutEnd,
@@ -20,13 +21,15 @@ from server.pipeline.messages import (
     End,
     Facts,
     Failed,
+    Free,
     PieceHeader,
+    Posed,
     Resume,
     Start,
 )
 from server.settings import MediaSettings
 
-SMALL = MediaSettings(ladder=(180, 120), preset="ultrafast")
+SMALL = MediaSettings(ladder=(180, 120), preset="ultrafast", outputs=("renditions",))
 """Two little rungs: quick to make, and all that most tests look at."""
 
 
@@ -38,6 +41,10 @@ class Made:
     pieces: dict[tuple[str, int], tuple[PieceHeader, bytes]] = field(default_factory=dict)
     ends: dict[int, CutEnd] = field(default_factory=dict)
     outcome: Done | Failed | None = None
+    looks: list[Posed] = field(default_factory=list)
+    """Pictures in which poses were to be looked for."""
+    seen: list[bytes] = field(default_factory=list)
+    """Their pixels."""
     exit_status: int | None = None
 
     @property
@@ -97,15 +104,17 @@ def run(
         thorough=thorough,
     )
     descriptor = os.open(path, os.O_RDONLY)
-    process = processes.start(start, descriptor)
+    shared = pictures.create() if "pose" in settings.outputs else None
+    process = processes.start(start, descriptor, shared)
     os.close(descriptor)
+    memory = None if shared is None else pictures.attach(shared, write=False)
     try:
         if arriving is not None:
             for first, last in arriving:
                 process.link.send(Available(first, last))
             process.link.send(End(size))
         made = Made()
-        while listen(process, made):
+        while listen(process, made, memory):
             pass
     finally:
         process.close()
@@ -113,7 +122,7 @@ def run(
     return made
 
 
-def listen(process: MediaProcess, made: Made) -> bool:
+def listen(process: Process, made: Made, memory: memoryview | None = None) -> bool:
     """Takes one message; False when there are no more."""
     received = process.link.receive()
     if received is None:
@@ -125,6 +134,12 @@ def listen(process: MediaProcess, made: Made) -> bool:
         made.ends[message.cut] = message
     elif isinstance(message, Done | Failed):
         made.outcome = message
+    elif isinstance(message, Posed):
+        assert memory is not None
+        start = message.slot * pictures.SLOT
+        made.looks.append(message)
+        made.seen.append(bytes(memory[start : start + 3 * message.width * message.height]))
+        process.link.send(Free(message.slot))
     elif isinstance(message, PieceHeader):
         data = memoryview(bytearray(size))
         filled = 0

@@ -18,12 +18,13 @@ import msgspec
 
 from server.jobs.attempt import Attempt
 from server.jobs.feed import Feed
-from server.jobs.processes import MediaProcess, MediaProcesses
+from server.jobs.processes import MediaProcesses, PoseProcesses, Process, Processes
 from server.jobs.taking import Taken, Taking
 from server.outputs.port import OutputFacts
 from server.pipeline.forkserver import Exited, Kill
-from server.pipeline.messages import CutEnd, Down, Entry, Facts, Link, PieceHeader, Start
-from server.settings import Allowance, MediaSettings, Patience
+from server.pipeline.messages import CutEnd, Down, Entry, Facts, Link, PieceHeader
+from server.pipeline.pose_messages import PoseDown
+from server.settings import Allowance, MediaSettings, OutputKind, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.model import Job, Upload, Video, new_id, now
@@ -92,23 +93,25 @@ def send_cut(link: Link, number: int, size: int = 1000) -> None:
     link.send(end(number))
 
 
-class Scripted(MediaProcesses):
+class _Following(Processes):
     """Each process that it starts follows the script; it is killed by closing its link."""
+
+    hears: object
 
     def __init__(self, script: Script) -> None:
         super().__init__()
         self._script = script
         self._theirs: dict[int, socket.socket] = {}
 
-    def start(self, start: Start, source: int) -> MediaProcess:
+    def begin(self, message: bytes, *others: int) -> Process:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
-        process = MediaProcess(len(self._theirs), ours, ours, self)
+        process = Process(len(self._theirs), ours, ours, self, self.says)
         self._theirs[process.key] = theirs
 
         def live() -> None:
             with contextlib.suppress(OSError):
-                self._script(Link(theirs.fileno(), Down))
+                self._script(Link(theirs.fileno(), self.hears))
             with contextlib.suppress(OSError):
                 theirs.shutdown(socket.SHUT_RDWR)
             process.exited.set_result(Exited(process.key, 1, 0.0, 0))
@@ -125,18 +128,36 @@ class Scripted(MediaProcesses):
             sock.close()
 
 
+class Scripted(_Following, MediaProcesses):
+    """Media processes."""
+
+    hears = Down
+
+
+class ScriptedPoses(_Following, PoseProcesses):
+    """Pose processes."""
+
+    hears = PoseDown
+
+
 class Workplace:
     """A video of `there` bytes, and what attempts at its job need."""
 
-    def __init__(self, root: Path, there: int = 1000, keep_free: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        there: int = 1000,
+        keep_free: int = 0,
+        outputs: tuple[OutputKind, ...] = ("renditions",),
+    ) -> None:
         directory = DataDirectory(root)
         directory.prepare()
         self.database = Database(directory.database)
         self.database.open()
         self.sources = Sources(directory)
         self.editions = Editions(directory, keep_free)
-        settings = MediaSettings(ladder=(180, 120))
-        self.taking = Taking(self.database, self.editions, self.sources, settings)
+        settings = MediaSettings(ladder=(180, 120), outputs=outputs)
+        self.taking = Taking(self.database, self.editions, self.sources, settings, lambda: None)
         self.feed = Feed()
         at = now()
         source = new_id()
@@ -190,11 +211,13 @@ class Workplace:
         *,
         patience: Patience = PATIENCE,
         allowance: Allowance = PLENTY,
+        poses: PoseProcesses | None = None,
     ) -> Attempt:
         return Attempt(
             database=self.database,
             editions=self.editions,
             processes=processes,
+            pose_processes=poses or PoseProcesses(),
             patience=patience,
             allowance=allowance,
             crowded=lambda: False,

@@ -50,6 +50,7 @@ class Server:
             **{k: v for k, v in os.environ.items() if not k.startswith("REELRACE_")},
             "REELRACE_MEDIA_PRESET": "ultrafast",
             "REELRACE_MEDIA_LADDER": "180,120",
+            "REELRACE_MEDIA_OUTPUTS": "renditions,thumbnails,storyboard",
             **{f"REELRACE_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._log = data.parent / f"{data.name}.log"

@@ -35,7 +35,8 @@ describe('Client', () => {
       json({ videos: many(200, 0), next: '801-c7' }),
       json({ videos: many(30, 200), next: null }),
     );
-    expect(await new Client(fetcher).videos(250)).toHaveLength(230);
+    const found = await new Client(fetcher).videos(250);
+    expect([found.videos.length, found.next]).toEqual([230, null]);
     expect(asked).toEqual(['GET /api/videos?limit=200', 'GET /api/videos?limit=50&before=801-c7']);
   });
 
@@ -43,6 +44,18 @@ describe('Client', () => {
     const { asked, fetcher } = answering(json({ videos: [sampleVideo()], next: null }));
     await new Client(fetcher).videos(50);
     expect(asked).toHaveLength(1);
+  });
+
+  it('goes on where a list stopped', async () => {
+    const { asked, fetcher } = answering(json({ videos: [sampleVideo()], next: '7-a' }));
+    const found = await new Client(fetcher).videos(1, '9-b');
+    expect([asked, found.next]).toEqual([['GET /api/videos?limit=1&before=9-b'], '7-a']);
+  });
+
+  it('asks for a video to be made once more', async () => {
+    const { asked, fetcher } = answering(json(sampleVideo({ state: 'waiting' }), 202));
+    expect((await new Client(fetcher).retry('v')).state).toBe('waiting');
+    expect(asked).toEqual(['POST /api/videos/v/retry']);
   });
 
   it('gives errors their code', async () => {

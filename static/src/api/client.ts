@@ -5,7 +5,8 @@ import type { Video } from './video.ts';
 /** What `fetch` is to us. */
 export type Fetcher = (path: string, init: RequestInit) => Promise<Response>;
 
-interface Page {
+/** Videos, newest first. */
+export interface Page {
   readonly videos: readonly Video[];
   /** Where the next page begins; null: there is none. */
   readonly next: string | null;
@@ -22,22 +23,27 @@ export class Client {
     this.#fetch = fetcher;
   }
 
-  /** The newest `count` videos of mine, newest first. */
-  async videos(count: number, signal?: AbortSignal): Promise<Video[]> {
-    const found: Video[] = [];
-    let before = '';
-    while (found.length < count) {
-      const limit = Math.min(PAGE, count - found.length);
-      const page = await this.#json<Page>('GET', `/api/videos?limit=${limit}${before}`, signal);
-      found.push(...page.videos);
-      if (!page.next) break;
-      before = `&before=${page.next}`;
-    }
-    return found;
+  /** `count` videos of mine: the newest, or those that follow the place `before`. */
+  async videos(count: number, before: string | null = null, signal?: AbortSignal): Promise<Page> {
+    const videos: Video[] = [];
+    let next = before;
+    do {
+      const limit = Math.min(PAGE, count - videos.length);
+      const from = next ? `&before=${next}` : '';
+      const page = await this.#json<Page>('GET', `/api/videos?limit=${limit}${from}`, signal);
+      videos.push(...page.videos);
+      next = page.next ?? null;
+    } while (next && videos.length < count);
+    return { videos, next };
   }
 
   async video(id: string, signal?: AbortSignal): Promise<Video> {
     return this.#json<Video>('GET', `/api/videos/${id}`, signal);
+  }
+
+  /** Has a video that failed or ended early made once more. */
+  async retry(id: string): Promise<Video> {
+    return this.#json<Video>('POST', `/api/videos/${id}/retry`);
   }
 
   /** Also fine if it is gone already. */

@@ -41,8 +41,14 @@ export class LinkState extends LitElement {
         background: var(--waiting);
       }
 
+      [data-link='live'] .dot,
       [data-link='online'] .dot {
         background: var(--completed);
+      }
+
+      /* A ring around it: what changes is told as it happens. */
+      [data-link='live'] .dot {
+        box-shadow: 0 0 0 3px color-mix(in srgb, var(--completed) 26%, transparent);
       }
 
       [data-link='offline'] .dot {
@@ -51,6 +57,7 @@ export class LinkState extends LitElement {
 
       /* On a telephone only what is out of order takes up room. */
       @media (max-width: 559px) {
+        [data-link='live'] .word,
         [data-link='online'] .word,
         [data-link='connecting'] .word {
           position: absolute;

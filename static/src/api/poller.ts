@@ -1,8 +1,16 @@
 // Changes when: how often we ask the server, and when we rest, does.
 import type { Clock } from '../clock.ts';
 
-/** `connecting` until the first answer; `offline` after failures in a row. */
-export type Link = 'connecting' | 'online' | 'reconnecting' | 'offline';
+/**
+ * `connecting` until the first answer; `live` while the server tells of changes by itself;
+ * `online` while it answers questions; `offline` after failures in a row.
+ */
+export type Link = 'connecting' | 'live' | 'online' | 'reconnecting' | 'offline';
+
+/** The server can be reached. */
+export function reachable(link: Link): boolean {
+  return link === 'live' || link === 'online';
+}
 
 export interface Polling<T> {
   ask(signal: AbortSignal): Promise<T>;
@@ -46,6 +54,9 @@ export class Poller<T> {
   start(): void {
     if (this.#running) return;
     this.#running = true;
+    // How it was before says nothing any more.
+    this.#failures = 0;
+    this.#link = 'connecting';
     this.now();
   }
 

@@ -26,6 +26,12 @@ export interface Progress {
       readonly duration: number | null;
       readonly renditions: readonly Rendition[];
     };
+    /** Only where movements are looked for. */
+    readonly pose?: {
+      readonly percent: number;
+      readonly frames: number;
+      readonly media_seconds: number;
+    };
     readonly finishing: { readonly percent: number };
   };
   readonly speed: number | null;
@@ -42,6 +48,17 @@ export interface Playback {
   readonly seconds: number;
 }
 
+/** What is known of the movements of people: the landmarks of `frames` pictures. */
+export interface Pose {
+  readonly model: string;
+  /** Pictures looked at a second, at most. */
+  readonly rate: number;
+  readonly frames: number;
+  /** How far they reach. */
+  readonly seconds: number;
+  readonly ndjson: string;
+}
+
 export interface Video {
   readonly id: string;
   readonly title: string;
@@ -56,6 +73,11 @@ export interface Video {
   readonly progress: Progress;
   /** There as soon as the first seconds can be watched. */
   readonly playback: Playback | null;
+  /** Address of the picture that stands for it. */
+  readonly poster: string | null;
+  /** Address of a WebVTT file: which picture shows what there is at a time. */
+  readonly storyboard: string | null;
+  readonly pose: Pose | null;
   readonly error: {
     readonly code: string;
     readonly message: string;

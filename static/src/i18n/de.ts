@@ -12,6 +12,7 @@ export const de: Messages = {
   },
   link: {
     connecting: 'Verbindung wird aufgebaut',
+    live: 'Live',
     online: 'Verbunden',
     reconnecting: 'Verbindung wird wiederhergestellt',
     offline: 'Keine Verbindung',
@@ -55,6 +56,7 @@ export const de: Messages = {
     left: (time) => `noch ${time}`,
     upload: 'Hochladen',
     processing: 'Verarbeiten',
+    movements: 'Bewegungen',
     uploaded: 'Hochgeladen',
     queued: 'Beginnt, sobald es an der Reihe ist',
     starting: 'Die Datei wird gelesen',
@@ -64,6 +66,7 @@ export const de: Messages = {
     whileProcessing: 'Läuft schon beim Verarbeiten',
     qualities: 'Qualitäten',
     sound: 'Nur Ton',
+    poster: (title) => `Standbild aus „${title}“`,
     interrupted:
       'Das Hochladen wurde unterbrochen. Laden Sie die Datei neu hoch und löschen Sie diesen Eintrag.',
     interruptedHere:
@@ -129,6 +132,10 @@ export const de: Messages = {
     edge: 'Mehr ist noch nicht bereit. Es läuft von selbst weiter, sobald es so weit ist.',
     retry: 'Noch einmal versuchen',
     quality: 'Qualität',
+    previous: 'Voriges Video',
+    next: 'Nächstes Video',
+    skeleton: 'Skelett',
+    nobody: 'Hier wurde niemand gefunden',
     speed: 'Tempo',
     problems: {
       network:
@@ -146,6 +153,8 @@ export const de: Messages = {
     times_jump: 'Lücken in der Aufnahme wurden geschlossen.',
     pictures_late: 'Einige Bilder kamen zu spät und wurden ausgelassen.',
     sound_jumps: 'Lücken im Ton wurden geschlossen.',
+    pose_missing: 'Für Teile des Videos gibt es keine Posen.',
+    pose_unavailable: 'Auf diesem Server konnten keine Posen gesucht werden.',
     sound_late: 'Ein Teil des Tons kam zu spät und fehlt.',
     other: 'An der Datei war etwas ungewöhnlich, aber sie lässt sich ansehen.',
   },
@@ -198,6 +207,8 @@ export const de: Messages = {
       'Die Datei braucht mehr Speicher, Zeit oder Platz oder hat größere Bilder, als dieser Server erlaubt.',
     crashed: 'Beim Lesen dieser Datei kam es immer wieder zum Absturz.',
     hung: 'Die Arbeit an dieser Datei kam immer wieder zum Stillstand.',
+    pose_failed: 'Die Suche nach Posen ist immer wieder abgebrochen; es gibt keine.',
+    pose_unavailable: 'Auf diesem Server können keine Posen gesucht werden.',
     resume_mismatch:
       'Die Arbeit konnte nicht dort fortgesetzt werden, wo sie stehen geblieben war.',
   },

@@ -1,5 +1,6 @@
 // Changes when: how the page's language is chosen and kept does.
 import { Observable } from '../observable.ts';
+import type { Preferences } from '../preferences.ts';
 import { de } from './de.ts';
 import { en, type Messages } from './en.ts';
 import { Formats } from './format.ts';
@@ -17,19 +18,17 @@ export const LANGUAGES: readonly { readonly code: LanguageCode; readonly name: s
 const KEY = 'reelrace.language';
 
 /** What the page is told by and keeps in; a browser's own in the page. */
-export interface Preferences {
+export interface Surroundings extends Preferences {
   readonly languages: readonly string[];
-  read(key: string): string | null;
-  write(key: string, value: string): void;
 }
 
 /** The language in force. */
 export class Language extends Observable {
-  readonly #preferences: Preferences;
+  readonly #preferences: Surroundings;
   #tag: string;
   #formats: Formats | null = null;
 
-  constructor(preferences: Preferences) {
+  constructor(preferences: Surroundings) {
     super();
     this.#preferences = preferences;
     this.#tag = tagFor(preferences.read(KEY), preferences.languages);

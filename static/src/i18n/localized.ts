@@ -1,27 +1,12 @@
 // Changes when: how an element learns that the language has changed does.
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
+import { browserPreferences } from '../preferences.ts';
 import type { Messages } from './en.ts';
 import type { Formats } from './format.ts';
 import { Language, type LanguageCode } from './language.ts';
 
 /** The page's language. */
-export const language = new Language({
-  languages: navigator.languages,
-  read(key) {
-    try {
-      return localStorage.getItem(key);
-    } catch {
-      return null; // Storage is switched off: then nothing is remembered.
-    }
-  },
-  write(key, value) {
-    try {
-      localStorage.setItem(key, value);
-    } catch {
-      // As above.
-    }
-  },
-});
+export const language = new Language({ languages: navigator.languages, ...browserPreferences });
 
 /** Gives an element its words, and draws it anew when they change. */
 export class Localized implements ReactiveController {

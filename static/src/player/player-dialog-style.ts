@@ -69,8 +69,19 @@ export const playerDialogStyle = css`
     cursor: pointer;
   }
 
+  .neighbours {
+    display: flex;
+    flex: none;
+    margin-inline-start: auto;
+  }
+
+  .close[aria-disabled='true'] {
+    color: rgb(255 255 255 / 34%);
+    cursor: default;
+  }
+
   @media (hover: hover) {
-    .close:hover {
+    .close:not([aria-disabled='true']):hover {
       background: rgb(255 255 255 / 12%);
     }
   }

@@ -1,5 +1,6 @@
 // Changes when: how the player comes up over the page and goes away again does.
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { Pose } from '../api/video.ts';
 import { base, buttons } from '../controls.ts';
 import { Localized } from '../i18n/localized.ts';
 import { icon } from '../icons.ts';
@@ -15,6 +16,14 @@ export interface Showing {
   readonly sound: boolean;
   /** Width by height. */
   readonly aspect: number;
+  readonly poster: string | null;
+  readonly storyboard: string | null;
+  /** Seconds that can be watched. */
+  readonly reach: number;
+  readonly pose: Pose | null;
+  /** Ids of its neighbours on the list. */
+  readonly previous: string | null;
+  readonly next: string | null;
 }
 
 /** The player was closed. */
@@ -23,6 +32,17 @@ export class PlayerClosed extends Event {
 
   constructor() {
     super(PlayerClosed.type, { bubbles: true, composed: true });
+  }
+}
+
+/** Another video is to be on. */
+export class PlayerMoved extends Event {
+  static readonly type = 'player-moved';
+  readonly id: string;
+
+  constructor(id: string) {
+    super(PlayerMoved.type, { bubbles: true, composed: true });
+    this.id = id;
   }
 }
 
@@ -38,6 +58,7 @@ export class PlayerDialog extends LitElement {
   readonly #words = new Localized(this);
   /** Addresses carry a grant that changes from day to day; what is on stays on. */
   #source = '';
+  #poster: string | null = null;
   #came: Element | null = null;
 
   constructor() {
@@ -54,10 +75,12 @@ export class PlayerDialog extends LitElement {
         aria-labelledby="title"
         @close=${() => this.dispatchEvent(new PlayerClosed())}
         @click=${this.#beside}
+        @keydown=${this.#key}
       >
         <div class="sheet" style="--aspect: ${showing?.aspect ?? 16 / 9}; --widest: ${showing?.sound ? 720 : 1280}px">
           <div class="bar">
             <h2 id="title">${showing?.title ?? ''}</h2>
+            ${showing?.previous || showing?.next ? this.#neighbours(showing) : nothing}
             <button class="close" aria-label=${text.player.close} @click=${this.close}>
               ${icon('close')}
             </button>
@@ -72,6 +95,7 @@ export class PlayerDialog extends LitElement {
     const before = changed.get('showing') ?? null;
     if (changed.has('showing') && this.showing && this.showing.id !== before?.id) {
       this.#source = this.showing.hls;
+      this.#poster = this.showing.poster;
     }
   }
 
@@ -98,6 +122,36 @@ export class PlayerDialog extends LitElement {
     return dialog;
   }
 
+  /** At an end of the list a button stays where it is, so that the focus does as well. */
+  #neighbours({ previous, next }: Showing): TemplateResult {
+    const { player } = this.#words.text;
+    const button = (name: 'previous' | 'next', id: string | null, keys: string) => html`
+      <button
+        class="close"
+        aria-label=${player[name]}
+        title=${player[name]}
+        aria-keyshortcuts=${keys}
+        aria-disabled=${String(id === null)}
+        @click=${() => this.#move(id)}
+      >
+        ${icon(name)}
+      </button>
+    `;
+    return html`<div class="neighbours">
+      ${button('previous', previous, 'Shift+P')} ${button('next', next, 'Shift+N')}
+    </div>`;
+  }
+
+  #move(id: string | null): void {
+    if (id) this.dispatchEvent(new PlayerMoved(id));
+  }
+
+  #key({ key, shiftKey, altKey, ctrlKey, metaKey }: KeyboardEvent): void {
+    if (!shiftKey || altKey || ctrlKey || metaKey) return;
+    if (key === 'N') this.#move(this.showing?.next ?? null);
+    if (key === 'P') this.#move(this.showing?.previous ?? null);
+  }
+
   #inside(showing: Showing): TemplateResult {
     const { player } = this.#words.text;
     if (this.loaded === 'yes') {
@@ -106,6 +160,10 @@ export class PlayerDialog extends LitElement {
         .label=${player.label(showing.title)}
         .growing=${showing.growing}
         ?sound=${showing.sound}
+        .poster=${this.#poster}
+        .storyboard=${showing.storyboard}
+        .reach=${showing.reach}
+        .pose=${showing.pose}
       ></reelrace-player>`;
     }
     if (this.loaded === 'failed') {

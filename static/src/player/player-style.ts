@@ -33,6 +33,15 @@ export const playerStyle = css`
     --media-range-thumb-width: 14px;
     --media-range-thumb-border-radius: 7px;
     --media-preview-time-margin: 0;
+    --media-preview-thumbnail-max-width: 192px;
+    --media-preview-thumbnail-max-height: 128px;
+    --media-preview-thumbnail-min-width: 0px;
+    --media-preview-thumbnail-min-height: 0px;
+    --media-preview-thumbnail-border-radius: 8px;
+    --media-preview-thumbnail-background: #05080b;
+    --media-preview-box-margin: 0 0 8px;
+    --media-preview-transition-delay-in: 0s;
+    --media-preview-transition-duration-in: 90ms;
     --media-menu-background: rgb(18 25 32 / 96%);
     --media-menu-border-radius: 12px;
     --media-menu-item-hover-background: rgb(255 255 255 / 12%);
@@ -110,6 +119,49 @@ export const playerStyle = css`
 
   .gap {
     flex: 1;
+  }
+
+  .switch {
+    display: flex;
+    gap: 7px;
+    align-items: center;
+    height: 44px;
+    padding-inline: 10px;
+    border: 0;
+    background: none;
+    color: inherit;
+    font: 560 0.875rem / 1 var(--font);
+    cursor: pointer;
+  }
+
+  .switch .icon {
+    width: 24px;
+    height: 24px;
+  }
+
+  /* On: underlined, as well as in a colour of its own. */
+  .switch[aria-checked='true'] {
+    background: rgb(110 168 255 / 22%);
+    box-shadow: inset 0 -3px 0 #6ea8ff;
+  }
+
+  @media (hover: hover) {
+    .switch:hover {
+      background: rgb(255 255 255 / 14%);
+    }
+
+    .switch[aria-checked='true']:hover {
+      background: rgb(110 168 255 / 34%);
+    }
+  }
+
+  .switch:focus-visible {
+    outline: none;
+    box-shadow: inset 0 0 0 3px #8ab8ff;
+  }
+
+  media-controller:not([breakpointmd]) .switch span {
+    display: none;
   }
 
   .sound .icon {

@@ -4,15 +4,20 @@ import { setLanguage } from 'media-chrome/dist/utils/i18n.js';
 import 'media-chrome/dist/lang/de.js';
 import 'media-chrome';
 import 'media-chrome/dist/menu/index.js';
+import type { Pose } from '../api/video.ts';
 import { systemClock } from '../clock.ts';
 import { base, buttons } from '../controls.ts';
 import { Localized } from '../i18n/localized.ts';
 import { icon } from '../icons.ts';
+import '../overlays/pose.ts';
+import { browserPreferences } from '../preferences.ts';
 import { playerStyle } from './player-style.ts';
+import { Previews } from './previews.ts';
 import { Stream, type StreamProblem } from './stream.ts';
 
 /** Seconds from the end at which a growing stream counts as watched up to its edge. */
 const EDGE = 1;
+const SKELETON = 'reelrace.skeleton';
 
 /** What there is more of to come. */
 export type Growing = 'uploading' | 'processing' | null;
@@ -23,6 +28,11 @@ export class ReelracePlayer extends LitElement {
     label: {},
     growing: {},
     sound: { type: Boolean, reflect: true },
+    poster: {},
+    storyboard: {},
+    reach: { type: Number },
+    pose: { attribute: false },
+    skeleton: { state: true },
     waiting: { state: true },
   };
 
@@ -32,11 +42,22 @@ export class ReelracePlayer extends LitElement {
   declare growing: Growing;
   /** There is no picture. */
   declare sound: boolean;
+  /** What is shown until the first picture is there. */
+  declare poster: string | null;
+  declare storyboard: string | null;
+  /** Seconds that there are, as the server says. */
+  declare reach: number;
+  declare pose: Pose | null;
+  /** Whether skeletons are wanted; kept from one visit to the next. */
+  declare skeleton: boolean;
   declare waiting: boolean;
   readonly #words = new Localized(this);
   readonly #video = document.createElement('video');
   #noted = false;
+  /** The picture comes first; what lies around it may come once it moves. */
+  #moving = false;
   readonly #stream = new Stream(this.#video, systemClock);
+  readonly #previews = new Previews(this.#video);
 
   constructor() {
     super();
@@ -44,6 +65,11 @@ export class ReelracePlayer extends LitElement {
     this.label = '';
     this.growing = null;
     this.sound = false;
+    this.poster = null;
+    this.storyboard = null;
+    this.reach = 0;
+    this.pose = null;
+    this.skeleton = browserPreferences.read(SKELETON) === 'on';
     this.waiting = false;
     // media-chrome reads its words once, when its elements are made.
     setLanguage(this.#words.code);
@@ -59,7 +85,12 @@ export class ReelracePlayer extends LitElement {
         this.waiting = false;
       });
     }
+    this.#video.addEventListener('playing', () => {
+      this.#moving = true;
+      this.#preview();
+    });
     this.#stream.subscribe(() => this.requestUpdate());
+    this.addEventListener('keydown', (event) => this.#key(event));
   }
 
   override render(): TemplateResult {
@@ -72,6 +103,16 @@ export class ReelracePlayer extends LitElement {
         ?hidden=${this.#stream.problem !== null}
       >
         ${this.#video}
+        ${
+          this.pose
+            ? html`<reelrace-pose
+                slot="poster"
+                .video=${this.#video}
+                .pose=${this.pose}
+                ?on=${this.skeleton}
+              ></reelrace-pose>`
+            : nothing
+        }
         ${this.sound ? html`<div slot="centered-chrome" class="sound" noautohide>${icon('sound')}</div>` : nothing}
         <media-loading-indicator slot="centered-chrome" noautohide></media-loading-indicator>
         <media-settings-menu hidden anchor="auto">
@@ -89,7 +130,7 @@ export class ReelracePlayer extends LitElement {
           </media-settings-menu-item>
         </media-settings-menu>
         <div class="controls">
-          <media-time-range></media-time-range>
+          <media-time-range @pointerenter=${this.#preview}></media-time-range>
           <media-control-bar>
             <media-play-button></media-play-button>
             <media-seek-backward-button class="roomy" seekoffset="10"></media-seek-backward-button>
@@ -98,6 +139,7 @@ export class ReelracePlayer extends LitElement {
             <media-volume-range class="roomy"></media-volume-range>
             <media-time-display showduration notoggle></media-time-display>
             <span class="gap"></span>
+            ${this.pose ? this.#switch() : nothing}
             <media-settings-menu-button></media-settings-menu-button>
             ${this.sound ? nothing : html`<media-pip-button></media-pip-button>`}
             ${this.sound ? nothing : html`<media-fullscreen-button></media-fullscreen-button>`}
@@ -109,9 +151,15 @@ export class ReelracePlayer extends LitElement {
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('poster')) this.#video.poster = this.poster ?? '';
     if (!changed.has('src') || !this.src) return;
     this.#noted = false;
+    this.#moving = false;
     this.#stream.open(this.src);
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    if (changed.has('storyboard') || changed.has('reach')) this.#preview();
   }
 
   override firstUpdated(): void {
@@ -126,10 +174,40 @@ export class ReelracePlayer extends LitElement {
     this.#stream.close();
   }
 
-  /** Keys work at once: space, arrows, M, F. */
+  /** Keys work at once: space, arrows, M, F, S. */
   override focus(): void {
     this.renderRoot.querySelector<HTMLElement>('media-play-button')?.focus();
   }
+
+  #switch(): TemplateResult {
+    const { skeleton } = this.#words.text.player;
+    return html`<button
+      class="switch"
+      role="switch"
+      aria-checked=${String(this.skeleton)}
+      aria-label=${skeleton}
+      aria-keyshortcuts="S"
+      title=${skeleton}
+      @click=${this.#toggle}
+    >
+      ${icon('figure')}<span aria-hidden="true">${skeleton}</span>
+    </button>`;
+  }
+
+  readonly #toggle = (): void => {
+    this.skeleton = !this.skeleton;
+    browserPreferences.write(SKELETON, this.skeleton ? 'on' : 'off');
+  };
+
+  #key(event: KeyboardEvent): void {
+    const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
+    if (altKey || ctrlKey || metaKey || shiftKey || key.toLowerCase() !== 's') return;
+    if (this.pose) this.#toggle();
+  }
+
+  readonly #preview = (): void => {
+    if (this.#moving) void this.#previews.follow(this.storyboard, this.reach);
+  };
 
   /** Once there, it stays until the player closes: what is watched should not jump. */
   #note(): TemplateResult | typeof nothing {

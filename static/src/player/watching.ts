@@ -34,6 +34,12 @@ export class Watching implements ReactiveController {
     this.#read();
   }
 
+  /** Another one instead: "back" still closes. */
+  turn(id: string): void {
+    history.replaceState(null, '', PREFIX + id);
+    this.#read();
+  }
+
   close(): void {
     if (this.#id === null) return;
     if (this.#pushed) {

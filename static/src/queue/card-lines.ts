@@ -6,7 +6,15 @@ import type { Formats } from '../i18n/format.ts';
 import { wordsFor } from '../i18n/language.ts';
 import { icon } from '../icons.ts';
 import type { Card } from './cards.ts';
-import { type Making, makingOf, renditionsOf, type Sending, sendingOf } from './measure.ts';
+import {
+  type Making,
+  type Moving,
+  makingOf,
+  movingOf,
+  renditionsOf,
+  type Sending,
+  sendingOf,
+} from './measure.ts';
 import { phaseOf, playbackOf, problemOfCard, toneOf } from './phase.ts';
 import './progress.ts';
 
@@ -55,9 +63,19 @@ export function race(card: Card, words: Words): TemplateResult | typeof nothing 
       ></reelrace-progress>
       <p class="line sent" data-done=${sending.done}>${sent.shown}</p>
       ${made ? html`<p class="line made">${made.shown}</p>` : nothing}
+      ${made ? moves(movingOf(card), words) : nothing}
       ${early(card, text)}
     </div>
   `;
+}
+
+/** Looking for people is part of the processing, and the slowest of it. */
+function moves(moving: Moving | null, { text, format }: Words): TemplateResult | typeof nothing {
+  if (!moving || moving.seconds === 0) return nothing;
+  const { seconds, duration } = moving;
+  const there = format.clock(seconds);
+  const said = duration ? text.queue.of(there, format.clock(duration)) : text.queue.soFar(there);
+  return html`<p class="line moves">${icon('figure')}<b>${text.queue.movements}</b> ${said}</p>`;
 }
 
 /** What sets this page apart, said where it happens. */

@@ -24,7 +24,7 @@ export const cardStyle = css`
     animation: appear 240ms ease-out;
   }
 
-  .tile {
+  reelrace-tile {
     grid-area: tile;
   }
 
@@ -123,6 +123,12 @@ export const cardStyle = css`
     margin-inline: -21px -6px;
     color: var(--completed);
     stroke-width: 3;
+  }
+
+  .moves .icon {
+    margin-inline: -21px -7px;
+    color: var(--ink-soft);
+    stroke-width: 2.4;
   }
 
   .early,
@@ -225,29 +231,6 @@ export const cardStyle = css`
 
     .chip {
       margin-block: 4px 2px;
-    }
-
-    .tile .disc {
-      width: 44px;
-      height: 44px;
-    }
-
-    /* There is no room for both in the middle. */
-    .tile:has(.length) .disc {
-      width: 38px;
-      height: 38px;
-      margin-bottom: 16px;
-    }
-
-    .tile {
-      aspect-ratio: 4 / 3;
-    }
-
-    .length {
-      right: 4px;
-      bottom: 4px;
-      padding-inline: 4px;
-      font-size: 0.6875rem;
     }
 
     .actions {

@@ -33,6 +33,8 @@ const card = (up: Partial<UploadView> | null, video: Partial<Video> | null): Car
   video: video && sampleVideo(video),
 });
 
+const failure = (code: string) => ({ code, message: '', detail: '' });
+
 const growing: Partial<Video> = {
   state: 'active',
   progress: sampleProgress(500, 100),
@@ -107,10 +109,13 @@ describe('actionsOf', () => {
     [{ state: 'paused' }, growing, 'play resume cancel'],
     [{ state: 'failed' }, null, 'retry dismiss'],
     [{ state: 'failed', problem: { code: 'too_large', title: '', detail: '' } }, null, 'dismiss'],
-    [{ state: 'failed' }, { state: 'failed', playback: null }, 'delete'],
+    [{ state: 'failed' }, { state: 'failed', playback: null }, 'retry delete'],
     [{ state: 'done' }, null, ''],
     [null, { state: 'completed' }, 'play delete'],
-    [null, { state: 'failed', playback: null }, 'delete'],
+    [null, { state: 'failed', playback: null }, 'retry delete'],
+    [null, { state: 'failed', playback: null, error: failure('not_media') }, 'delete'],
+    [null, { state: 'failed', playback: null, progress: sampleProgress(500) }, 'delete'],
+    [null, { state: 'partial', error: failure('crashed') }, 'play retry delete'],
   ])('%o with %o offers %s', (up, video, actions) => {
     expect(actionsOf(card(up, video), false).join(' ')).toBe(actions);
   });

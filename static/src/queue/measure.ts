@@ -24,6 +24,21 @@ export interface Making {
   readonly renditions: readonly number[];
 }
 
+/** How far the movements of people are known, in seconds; null: nobody looks for them any more. */
+export interface Moving {
+  readonly seconds: number;
+  readonly duration: number | null;
+}
+
+export function movingOf({ video }: Card): Moving | null {
+  const pose = video?.progress.stages.pose;
+  if (!video || !pose || ended(video)) return null;
+  return {
+    seconds: pose.media_seconds,
+    duration: video.progress.stages.encoding.duration ?? video.duration,
+  };
+}
+
 /** While this page sends, its own count is the fresher one; else the server's. */
 export function sendingOf(card: Card): Sending | null {
   const { upload, video } = card;

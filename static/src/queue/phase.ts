@@ -3,6 +3,7 @@
 import type { Problem } from '../api/problem.ts';
 import { type Playback, received, receiving, type Video } from '../api/video.ts';
 import { hopeful } from '../upload/retry.ts';
+import type { UploadView } from '../upload/view.ts';
 import type { Card } from './cards.ts';
 
 /** The one word for what is going on with a card. */
@@ -79,18 +80,42 @@ function phaseOfVideo(video: Video, there: boolean): Phase {
 
 /** What a person may do, the most likely first. `resumable`: this browser can go on with it. */
 export function actionsOf(card: Card, resumable: boolean): Action[] {
-  const phase = phaseOf(card);
-  const actions: Action[] = card.video?.playback ? ['play'] : [];
-  const { upload } = card;
-  if (card.video?.state === 'failed' || !upload || upload.state === 'done') {
-    if (phase === 'interrupted' && resumable) actions.push('continue');
-    return card.video ? [...actions, 'delete'] : actions;
+  const { upload, video } = card;
+  const play: Action[] = video?.playback ? ['play'] : [];
+  if (upload && upload.state !== 'done' && video?.state !== 'failed') {
+    return [...play, ...actionsOfUpload(upload)];
   }
-  if (upload.state === 'uploading' || upload.state === 'waiting') actions.push('pause');
-  if (upload.state === 'paused') actions.push('resume');
-  if (upload.state !== 'failed') return [...actions, 'cancel'];
-  if (hopeful(upload.problem?.code ?? '')) actions.push('retry');
-  return [...actions, 'dismiss'];
+  if (!video) return play;
+  if (resumable && phaseOf(card) === 'interrupted') play.push('continue');
+  return repeatable(video) ? [...play, 'retry', 'delete'] : [...play, 'delete'];
+}
+
+function actionsOfUpload({ state, problem }: UploadView): Action[] {
+  switch (state) {
+    case 'uploading':
+    case 'waiting':
+      return ['pause', 'cancel'];
+    case 'paused':
+      return ['resume', 'cancel'];
+    default:
+      return hopeful(problem?.code ?? '') ? ['retry', 'dismiss'] : ['dismiss'];
+  }
+}
+
+/** What the file itself is will be the same the next time. */
+const SETTLED = new Set([
+  'empty',
+  'not_media',
+  'unsupported_codec',
+  'encrypted',
+  'no_media',
+  'nothing_wanted',
+]);
+
+/** May it go better when the server makes it once more? */
+export function repeatable(video: Video): boolean {
+  const short = video.state === 'failed' || video.state === 'partial';
+  return short && received(video) && !SETTLED.has(video.error?.code ?? '');
 }
 
 export function playbackOf(card: Card): Playback | null {

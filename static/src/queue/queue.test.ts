@@ -17,6 +17,7 @@ class Desk {
   readonly asked: string[] = [];
   readonly made: FakeTus[] = [];
   videos: Video[] = [];
+  retried = new Response('{"code":"not_retryable","title":"No."}', { status: 409 });
   broken = false;
   readonly uploads = new Uploads({
     clock: this.clock,
@@ -33,6 +34,7 @@ class Desk {
       if (this.broken) throw new TypeError('down');
       if (method === 'GET') return new Response(JSON.stringify({ videos: this.videos }));
       this.asked.push(`${method} ${path}`);
+      if (method === 'POST') return this.retried;
       return new Response(null, { status: 204 });
     }),
     this.clock,
@@ -139,5 +141,21 @@ describe('Queue', () => {
     expect(desk.queue.cards).toHaveLength(1);
     desk.queue.dismissMishap();
     expect(desk.queue.mishap).toBeNull();
+  });
+
+  it('has a failed video made once more, or tells why that cannot be', async () => {
+    const desk = new Desk();
+    await desk.sending();
+    desk.uploads.drop('v1');
+    const error = { code: 'crashed', message: '', detail: '' };
+    await desk.has(sampleVideo({ id: 'v1', state: 'failed', error, playback: null }));
+    await desk.queue.retry(desk.card);
+    expect(desk.asked).toEqual(['POST /api/videos/v1/retry']);
+    expect(desk.queue.mishap).toMatchObject({ problem: { code: 'not_retryable' } });
+    expect(desk.phases).toEqual(['failed']);
+    const waiting = sampleVideo({ id: 'v1', state: 'waiting', playback: null });
+    desk.retried = new Response(JSON.stringify(waiting), { status: 202 });
+    await desk.queue.retry(desk.card);
+    expect(desk.phases).toEqual(['queued']);
   });
 });

@@ -6,7 +6,7 @@ import { Observable } from '../observable.ts';
 import type { Uploads } from '../upload/uploads.ts';
 import { type Card, cardsOf, titleOfCard, vanished } from './cards.ts';
 import { type News, newsOf } from './news.ts';
-import { problemOfCard } from './phase.ts';
+import { problemOfCard, repeatable } from './phase.ts';
 
 /** Something that did not work, outside of any one card. */
 export interface Mishap {
@@ -80,10 +80,24 @@ export class Queue extends Observable {
       else if (upload && upload.bytes < upload.size) await this.#library.hide(videoId, cancelled);
       else await this.#library.remove(videoId);
     } catch (error) {
-      const problem = error instanceof ApiError ? error.problem : ownProblem('network');
-      this.#mishap = { title: titleOfCard(card), problem };
-      this.changed();
+      this.#tell(card, error);
     }
+  }
+
+  /** What failed, here or at the server, is tried once more. */
+  async retry(card: Card): Promise<void> {
+    if (!card.video || !repeatable(card.video)) return this.#uploads.retry(card.key);
+    try {
+      await this.#library.retry(card.video.id);
+    } catch (error) {
+      this.#tell(card, error);
+    }
+  }
+
+  #tell(card: Card, error: unknown): void {
+    const problem = error instanceof ApiError ? error.problem : ownProblem('network');
+    this.#mishap = { title: titleOfCard(card), problem };
+    this.changed();
   }
 
   /** What the server says of a video may end its upload here. */

@@ -1,13 +1,21 @@
 // Changes when: the picture at the left of a card does.
-import { css, html, nothing, svg, type TemplateResult } from 'lit';
-import type { Formats } from '../i18n/format.ts';
+import { html, LitElement, nothing, type PropertyValues, svg, type TemplateResult } from 'lit';
+import { base } from '../controls.ts';
+import { Localized } from '../i18n/localized.ts';
 import { type IconName, icon } from '../icons.ts';
-import type { Card } from './cards.ts';
+import type { Tile as Still } from '../pictures/cues.ts';
+import { Storyboard } from '../pictures/storyboard.ts';
+import { type Card, titleOfCard } from './cards.ts';
 import { wholeOf } from './measure.ts';
 import { type Phase, phaseOf, playbackOf } from './phase.ts';
+import { tileStyle } from './tile-style.ts';
 
 const RADIUS = 21;
 const ROUND = 2 * Math.PI * RADIUS;
+/** A picture of this shape (width by height) may fill the tile; of others too much would be lost. */
+const FILLING = { least: 1.2, most: 2.4 };
+/** What runs by itself: so many pictures, each so long. All of it is over within five seconds. */
+const RUN = { pictures: 12, each: 380 };
 
 const SYMBOLS: Partial<Record<Phase, IconName>> = {
   failed: 'alert',
@@ -18,32 +26,153 @@ const SYMBOLS: Partial<Record<Phase, IconName>> = {
   reconnecting: 'clock',
 };
 
-/** For the eye: what it shows stands in words beside it, and what it does is a button there. */
-export function tile(card: Card, format: Formats, play: () => void): TemplateResult {
-  const playable = playbackOf(card) !== null;
-  const whole = wholeOf(card);
-  const duration = card.video?.duration ?? null;
-  return html`
-    <div
-      class="tile"
-      aria-hidden="true"
-      ?data-playable=${playable}
-      @click=${playable ? play : nothing}
-    >
-      <div class="disc">
-        ${whole === null ? nothing : ring(whole)}
-        ${inside(card, playable, whole, format)}
-      </div>
-      ${duration ? html`<span class="length">${format.clock(duration)}</span>` : nothing}
-    </div>
-  `;
-}
+/**
+ * The poster, and how far things are. Under a mouse the video runs through it; with the focus in
+ * its card it does so once, by itself. What is drawn over it stands in words beside it.
+ */
+export class ReelraceTile extends LitElement {
+  static override properties = {
+    card: { attribute: false },
+    still: { state: true },
+    share: { state: true },
+  };
 
-function inside(card: Card, playable: boolean, whole: number | null, format: Formats) {
-  if (playable) return icon('play');
-  const symbol = SYMBOLS[phaseOf(card)];
-  if (symbol) return icon(symbol);
-  return whole === null ? icon('clock') : html`<span class="share">${format.percent(whole)}</span>`;
+  declare card: Card;
+  /** What is shown instead of the poster. */
+  declare still: Still | null;
+  /** Where in the video that is, 0 to 1; null: nowhere. */
+  declare share: number | null;
+  readonly #words = new Localized(this);
+  readonly #storyboard = new Storyboard();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    super();
+    this.still = null;
+    this.share = null;
+    this.addEventListener('pointermove', (event) => this.#point(event));
+    this.addEventListener('pointerleave', () => this.rest());
+  }
+
+  override render(): TemplateResult {
+    const { card } = this;
+    const { format } = this.#words;
+    const { video } = card;
+    const whole = wholeOf(card);
+    const length = this.share === null ? (video?.duration ?? null) : this.share * this.#seconds;
+    const playable = playbackOf(card) !== null;
+    const sound = playable && !video?.width;
+    return html`
+      <div class="tile" data-shape=${this.#shape} ?data-playable=${playable}>
+        ${video?.poster ? this.#poster(video.poster) : nothing}
+        ${sound ? waves() : nothing}
+        ${this.still ? this.#frame(this.still) : nothing}
+        <div class="disc" aria-hidden="true" ?data-away=${this.still !== null}>
+          ${whole === null ? nothing : ring(whole)} ${this.#inside(playable, whole)}
+        </div>
+        ${
+          length
+            ? html`<span class="length" aria-hidden="true">${format.clock(length)}</span>`
+            : nothing
+        }
+        <div
+          class="place"
+          style="transform: scaleX(${this.share ?? 0})"
+          ?data-away=${this.share === null}
+        ></div>
+      </div>
+    `;
+  }
+
+  override willUpdate(changed: PropertyValues<this>): void {
+    const before = changed.get('card');
+    if (before && before.video?.id !== this.card.video?.id) this.rest();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.rest();
+  }
+
+  /** Shows the video in brief, once. */
+  async run(): Promise<void> {
+    if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    clearTimeout(this.#timer);
+    let n = 0;
+    const next = async () => {
+      if (n === RUN.pictures || !this.isConnected) return this.rest();
+      await this.#show(n / RUN.pictures);
+      n += 1;
+      this.#timer = setTimeout(next, RUN.each);
+    };
+    this.#timer = setTimeout(next, RUN.each);
+  }
+
+  /** Back to the poster. */
+  rest(): void {
+    clearTimeout(this.#timer);
+    this.share = null;
+    this.still = null;
+  }
+
+  get #seconds(): number {
+    return playbackOf(this.card)?.seconds ?? 0;
+  }
+
+  get #shape(): 'filling' | 'framed' {
+    const { width, height } = this.card.video ?? {};
+    const aspect = width && height ? width / height : 16 / 9;
+    return aspect >= FILLING.least && aspect <= FILLING.most ? 'filling' : 'framed';
+  }
+
+  #point(event: PointerEvent): void {
+    if (event.pointerType === 'touch') return;
+    const { left, width } = this.getBoundingClientRect();
+    clearTimeout(this.#timer);
+    void this.#show(Math.min(1, Math.max(0, (event.clientX - left) / width)));
+  }
+
+  async #show(share: number): Promise<void> {
+    const address = this.card.video?.storyboard;
+    if (!address || this.#seconds === 0) return;
+    this.share = share;
+    await this.#storyboard.look(address, this.#seconds);
+    const still = await this.#storyboard.at(share * this.#seconds);
+    // In the meantime the pointer may have gone elsewhere.
+    if (still && this.share === share) this.still = still;
+  }
+
+  #poster(src: string): TemplateResult {
+    const there = (event: Event) => (event.target as Element).toggleAttribute('data-there', true);
+    const alt = this.#words.text.queue.poster(titleOfCard(this.card));
+    return html`
+      ${
+        this.#shape === 'framed'
+          ? html`<img class="haze" src=${src} alt="" @load=${there} decoding="async" />`
+          : nothing
+      }
+      <img class="poster" src=${src} alt=${alt} @load=${there} decoding="async" />
+    `;
+  }
+
+  #frame({ src, x, width, height }: Still): TemplateResult {
+    return html`<div class="still" aria-hidden="true">
+      <div class="window" style="aspect-ratio: ${width} / ${height}">
+        <img src=${src} alt="" style="left: ${(-100 * x) / width}%" />
+      </div>
+    </div>`;
+  }
+
+  #inside(playable: boolean, whole: number | null): TemplateResult | TemplateResult<2> {
+    if (playable) return icon('play');
+    const symbol = SYMBOLS[phaseOf(this.card)];
+    if (symbol) return icon(symbol);
+    return whole === null
+      ? icon('clock')
+      : html`<span class="share">${this.#words.format.percent(whole)}</span>`;
+  }
+
+  static override styles = [base, tileStyle];
 }
 
 /** A pie that fills up clockwise. */
@@ -55,84 +184,16 @@ function ring(whole: number): TemplateResult<2> {
   </svg>` as TemplateResult<2>;
 }
 
-export const tileStyle = css`
-  .tile {
-    position: relative;
-    display: grid;
-    place-items: center;
-    aspect-ratio: 16 / 9;
-    overflow: hidden;
-    border-radius: 12px;
-    background: linear-gradient(155deg, var(--tile), var(--tile-end));
-    box-shadow: inset 0 0 0 1px rgb(255 255 255 / 7%);
-    color: var(--on-tile);
-  }
+/** Sound has no picture: the same waves stand for all of it. */
+function waves(): TemplateResult<2> {
+  const heights = [10, 18, 30, 22, 44, 34, 56, 40, 26, 48, 62, 36, 20, 42, 30, 50, 24, 14, 28, 12];
+  return svg`<svg class="waves" viewBox="0 0 160 90" preserveAspectRatio="xMidYMid slice"
+    aria-hidden="true" focusable="false">
+    ${heights.map(
+      (height, n) =>
+        svg`<rect x=${3 + n * 8} y=${45 - height / 2} width="3" height=${height} rx="1.5"/>`,
+    )}
+  </svg>` as TemplateResult<2>;
+}
 
-  .tile[data-playable] {
-    cursor: pointer;
-  }
-
-  .disc {
-    position: relative;
-    display: grid;
-    place-items: center;
-    width: 52px;
-    height: 52px;
-    border-radius: 50%;
-    background: rgb(255 255 255 / 10%);
-    transition:
-      transform var(--quick),
-      background-color var(--quick);
-  }
-
-  .tile[data-playable] .disc {
-    background: rgb(255 255 255 / 18%);
-  }
-
-  @media (hover: hover) {
-    .tile[data-playable]:hover .disc {
-      background: rgb(255 255 255 / 30%);
-      transform: scale(1.06);
-    }
-  }
-
-  .tile .icon {
-    width: 24px;
-    height: 24px;
-  }
-
-  .ring {
-    position: absolute;
-    inset: 0;
-  }
-
-  .ring circle {
-    stroke: rgb(255 255 255 / 18%);
-    stroke-width: 4;
-  }
-
-  .ring .share {
-    stroke: #7fb4ff;
-    stroke-linecap: round;
-    transition: stroke-dashoffset 400ms linear;
-  }
-
-  span.share {
-    font-size: 0.75rem;
-    font-weight: 650;
-    font-variant-numeric: tabular-nums;
-    letter-spacing: -0.02em;
-  }
-
-  .length {
-    position: absolute;
-    right: 7px;
-    bottom: 6px;
-    padding: 1px 6px;
-    border-radius: 6px;
-    background: rgb(6 12 18 / 72%);
-    font-size: 0.75rem;
-    font-weight: 600;
-    font-variant-numeric: tabular-nums;
-  }
-`;
+customElements.define('reelrace-tile', ReelraceTile);

@@ -9,7 +9,8 @@ import { cardStyle } from './card-style.ts';
 import { type Card, titleOfCard } from './cards.ts';
 import { chip, chipStyle } from './chip.ts';
 import { type Action, actionsOf, begun, phaseOf, playbackOf, toneOf } from './phase.ts';
-import { tile, tileStyle } from './tile.ts';
+import './tile.ts';
+import type { ReelraceTile } from './tile.ts';
 
 /** Somebody wants something done with a card. */
 export class CardRequest extends Event {
@@ -73,11 +74,17 @@ export class VideoCard extends LitElement {
 
   override render(): TemplateResult {
     const { card } = this;
-    const { text, format } = this.#words;
+    const { text } = this.#words;
     const phase = phaseOf(card);
     return html`
-      <article tabindex="-1" aria-labelledby="title" @keydown=${this.#key}>
-        ${tile(card, format, () => this.#request('play'))}
+      <article
+        tabindex="-1"
+        aria-labelledby="title"
+        @keydown=${this.#key}
+        @focusin=${this.#come}
+        @focusout=${this.#go}
+      >
+        <reelrace-tile .card=${card} @click=${this.#play}></reelrace-tile>
         <div class="head">
           <h3 id="title" title=${titleOfCard(card)}>${titleOfCard(card)}</h3>
           ${chip(toneOf(phase), text.phases[phase])}
@@ -167,6 +174,25 @@ export class VideoCard extends LitElement {
     this.asking = null;
   }
 
+  /** Whoever comes by the keyboard sees what the mouse would show. */
+  #come({ target, relatedTarget }: FocusEvent): void {
+    const within = relatedTarget instanceof Node && this.renderRoot.contains(relatedTarget);
+    if (!within && (target as Element).matches(':focus-visible')) void this.#tile?.run();
+  }
+
+  #go({ relatedTarget }: FocusEvent): void {
+    const within = relatedTarget instanceof Node && this.renderRoot.contains(relatedTarget);
+    if (!within) this.#tile?.rest();
+  }
+
+  #play(): void {
+    if (playbackOf(this.card)) this.#request('play');
+  }
+
+  get #tile(): ReelraceTile | null {
+    return this.renderRoot.querySelector('reelrace-tile');
+  }
+
   #key(event: KeyboardEvent): void {
     if (event.key === 'Escape' && this.asking) this.#keep();
   }
@@ -175,7 +201,7 @@ export class VideoCard extends LitElement {
     this.dispatchEvent(new CardRequest(action, this.card));
   }
 
-  static override styles = [base, buttons, chipStyle, tileStyle, cardStyle];
+  static override styles = [base, buttons, chipStyle, cardStyle];
 }
 
 customElements.define('reelrace-card', VideoCard);
