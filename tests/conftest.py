@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from server.jobs.processes import MediaProcesses
 from tests.support.clips import Clip, make
 from tests.support.server import Server
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
