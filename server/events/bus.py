@@ -30,6 +30,12 @@ class Bus:
     def __len__(self) -> int:
         return len(self._all)
 
+    def __iter__(self) -> Iterator[Watcher]:
+        return iter(self._all)
+
+    def __contains__(self, watcher: object) -> bool:
+        return watcher in self._all
+
     @contextlib.contextmanager
     def joined(self, watcher: Watcher) -> Iterator[None]:
         """Lets `watcher` hear of what it watches."""

@@ -79,6 +79,11 @@ class Watcher:
         self._silent = 0
         self._wake = asyncio.Event()
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody reads it any more."""
+        return self._transport is not None and self._transport.is_closing()
+
     # --- what it hears -----------------------------------------------------------------------
 
     def event(self, wire: Wire) -> None:

@@ -19,6 +19,7 @@ from tests.conftest import Clips
 from tests.support.clips import Clip
 from tests.support.contract import Contract
 from tests.support.server import LIVE, OCTETS, TUS, Server, until
+from tests.support.streams import Stream
 
 CONTRACT = Contract()
 Headers = Mapping[str, str]
@@ -90,6 +91,54 @@ def test_videos_in_every_state(server: Server, clips: Clips) -> None:
     assert ask(server, "DELETE", path, server.session).status_code == 204
     for method in ("GET", "HEAD", "DELETE"):
         assert ask(server, method, path, server.session).status_code == 404
+
+
+def test_events(server: Server, clips: Clips) -> None:
+    """Every kind of them, and the answers that are no stream."""
+    kinds = CONTRACT.part("events")["Kinds"]
+    with Stream(server) as stream:
+        failed = server.create(len(TEXT), body=TEXT).headers["Reelrace-Video-Id"]
+        server.finished(server.upload(clips("fast.mp4", FAST)))
+        path = f"api/videos/{failed}"
+        assert ask(server, "POST", f"{path}/retry", server.session).status_code == 202
+        assert server.finished(failed)["state"] == "failed"
+        job = f"api/jobs/{server.video(failed)['job']}/stream"
+        assert ask(server, "HEAD", job, server.session).status_code == 200
+        ended = ask(server, "GET", job, server.session)
+        (number,) = re.findall(r"^id: (\d+)$", ended.text, re.MULTILINE)
+        last = {**server.session, "Last-Event-ID": number}
+        assert ask(server, "GET", job, last).status_code == 204
+        assert ask(server, "GET", "api/events?video=x", server.session).status_code == 404
+        many = "&".join(f"video={n:032x}" for n in range(101))
+        assert ask(server, "GET", f"api/events?{many}", server.session).status_code == 400
+        assert ask(server, "HEAD", "api/events").status_code == 200
+        assert ask(server, "DELETE", path, server.session).status_code == 204
+        events = list(stream.until(lambda told: told.kind == "removed"))
+        server.stop()
+        events += stream.rest()
+    assert {told.kind for told in events} == set(kinds)
+    for told in events:
+        assert not (fault := CONTRACT.fault(kinds[told.kind], told.data)), f"{told}: {fault}"
+        assert (told.number is None) == (told.kind in ("progress", "bye"))
+
+
+def test_streams_that_are_refused(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", streams_per_owner=1, max_streams=2).start()
+    try:
+        with Stream(server):
+            assert ask(server, "GET", "api/events", server.session).status_code == 429
+            with Stream(server, headers={"X-User-Session": "x" * 40}):
+                assert ask(server, "GET", "api/events").status_code == 503
+    finally:
+        server.end()
+
+
+def test_work_that_cannot_be_done_again(shared_server: Server) -> None:
+    for body in (b"", b"x"):
+        created = shared_server.create(len(body) * 5, body=body)
+        path = f"api/videos/{created.headers['Reelrace-Video-Id']}/retry"
+        assert ask(shared_server, "POST", path, shared_server.session).status_code == 409
+        assert ask(shared_server, "POST", path).status_code == 404
 
 
 def test_an_upload_from_first_to_last(shared_server: Server) -> None:

@@ -89,3 +89,8 @@ def progress(**values: object) -> Callable[[Told], bool]:
 def numbers(events: list[Told]) -> list[int]:
     """Of the events that have one."""
     return [told.number for told in events if told.number is not None]
+
+
+def resumed(server: Server, stream: Stream, path: str = "api/events") -> Stream:
+    """The same stream again, as a browser comes back."""
+    return Stream(server, path, {"Last-Event-ID": str(stream.last)})
