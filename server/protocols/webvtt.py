@@ -1,4 +1,4 @@
-"""Changes when: what our WebVTT files say does (W3C WebVTT, 6).
+"""Changes when: what our lists of pictures say does (W3C WebVTT, 4).
 
 A file is text that only grows but for its last cue, which ends where the video ends so far.
 Times are thousandths of a second, rounded from exact ticks; what is shorter gets no cue.
