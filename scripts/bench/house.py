@@ -94,9 +94,10 @@ def rungs(at: Server, video: dict[str, Any]) -> list[Rung]:
 
 def cpu(at: Server) -> float:
     """Seconds of processors that a server and all that descended from it have used."""
-    return sum(_cpu(pid) for pid in [at.pid, *at.descendants()])
+    return sum(cpu_of(pid) for pid in [at.pid, *at.descendants()])
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """The same of one process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(map(int, fields[11:15])) / _TICKS

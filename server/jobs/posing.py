@@ -88,6 +88,8 @@ class Posing:
         self._at = -1
         """Milliseconds of the latest picture, as the pose process was told."""
         self._heard_at = time.monotonic()
+        self._death = ""
+        """What the pose process died of."""
         self.frames = known.published.frames
         """Those that were found so far, published or not."""
         self.unavailable: str | None = None
@@ -156,10 +158,12 @@ class Posing:
         cut = self._cuts.setdefault(said.cut, _Cut()) if not said.warm else _Cut()
         _demand(cut.expected is None)
         cut.pictures += 1
-        if self._process is None or self._passed_over(said):
+        if self.unavailable is not None or self._passed_over(said):
             cut.lost += 1
             self._tell(Free(said.slot))
             return
+        if self._process is None:
+            raise PoseFailed(self._death, said.cut)
         if not self._sent:
             self._heard_at = time.monotonic()
         assert facts is not None
@@ -167,8 +171,10 @@ class Posing:
         self._sent.append(said)
         try:
             self._process.link.send(Look(said.slot, said.width, said.height, self._at))
-        except OSError as error:
-            raise self._failed("it is gone") from error
+        except BlockingIOError as error:
+            raise self._failed("it does not listen") from error
+        except OSError:
+            return  # it has died, which is heard next
 
     def _passed_over(self, said: Posed) -> bool:
         """What broke down once more may do so again while it only prepares."""
@@ -250,7 +256,10 @@ class Posing:
             self._give_up(exited.fault)
             return
         detail = f"exit status {exited.status}, peak {exited.peak_rss // 1024} MiB"
-        raise self._failed(exited.fault or detail)
+        self._death = exited.fault or detail
+        if self._sent:
+            raise self._failed(self._death)
+        self.close()  # nobody misses it, as long as there are no pictures for it
 
     def _in_mid_message(self) -> None:
         if time.monotonic() - self._heard_at > _SILENT:
@@ -258,7 +267,7 @@ class Posing:
 
     def _failed(self, why: str) -> PoseFailed:
         """Its fault counts for the cut whose picture it had before it."""
-        cut = self._sent[0].cut if self._sent else self._first_cut
+        cut = self._sent[0].cut if self._sent else max(self._cuts, default=self._first_cut)
         return PoseFailed(why, cut)
 
     def _give_up(self, why: str) -> None:

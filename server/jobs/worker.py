@@ -257,7 +257,7 @@ class Worker:
             most = MISSES_FROM_OUTSIDE if outside else MISSES
             if type(error) in RETRIED and misses < most and attempts < ATTEMPTS:
                 move(tx, job, Action.RETRY)
-                return backoff(misses)
+                return backoff(0 if isinstance(error, PoseFailed) else misses)
             end_job(tx, job, error.code, "[]", detail)
             return None
 

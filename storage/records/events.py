@@ -74,6 +74,16 @@ def of_feed(tx: Transaction, owner: str, after: int, limit: int) -> list[Event]:
     return msgspec.convert(rows, list[Event])
 
 
+def videos_since(tx: Transaction, owner: str, after: int, limit: int) -> list[str]:
+    """The videos with the latest events above `after` in a feed."""
+    rows = tx.rows(
+        """select video_id from events where owner = :owner and feed_number > :after
+           group by video_id order by max(feed_number) desc limit :limit""",
+        {"owner": owner, "after": after, "limit": limit},
+    )
+    return [row["video_id"] for row in rows]
+
+
 def span_of_video(tx: Transaction, video_id: str) -> tuple[int, int]:
     """The number before the oldest event of a video that is kept, and that of the latest."""
     video = tx.row("select events from videos where id = :id", {"id": video_id})

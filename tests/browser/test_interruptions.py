@@ -26,7 +26,7 @@ def test_a_killed_server_is_waited_for(server: Server, visitors: Visitors, clips
     visitor.throttle(None)
     server.start()
     visitor.is_done("dance")
-    expect(visitor.page.get_by_text("Connected", exact=True)).to_be_visible()
+    expect(visitor.page.get_by_text("Live", exact=True)).to_be_visible()
     assert visitor.sent[0].offset == 0
     assert visitor.sent[-1].offset > 0
     assert {sent.url for sent in visitor.sent} == {visitor.sent[0].url}

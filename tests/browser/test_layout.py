@@ -12,7 +12,7 @@ from tests.browser.conftest import BIG, SHORT, Visitors
 from tests.conftest import Clips
 from tests.support.server import Server
 
-WIDTHS = (320, 390, 768, 1440)
+WIDTHS = (320, 360, 600, 1024, 1440)
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 LANGUAGES = ("Deutsch", "English")
 FAULTY = """<!doctype html><style>

@@ -9,9 +9,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from server.pipeline.confinement import guards
+from server.protocols.pose import PERSON
+from tests.support.people import astronaut
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRELUDE = """
@@ -56,8 +59,28 @@ ATTEMPTS = {
 }
 
 
-def inside(body: str, tmp_path: Path) -> str:
-    code = PRELUDE + textwrap.dedent(body)
+POSE_PRELUDE = """
+from server.pipeline import confinement, models, pictures, pose
+from server.pipeline.pose_messages import Look
+pose.preload()
+bundle = models.load("lite")
+shared = pictures.create()
+seen = pictures.read_only(shared)
+memory = pictures.attach(shared, write=True)
+"""
+POSE_ATTEMPTS = {
+    **ATTEMPTS,
+    "open what is no library of MediaPipe's": "open(confinement.__file__)",
+    "write where it may read": "open('/dev/urandom', 'w')",
+    "write a picture": "view.__setitem__(0, 1)",
+    "have pictures written": "mmap.mmap(seen, pictures.SLOT, mmap.MAP_SHARED, mmap.PROT_WRITE)",
+    "look what there is": "os.stat('/etc/hostname')",
+    "make pictures fewer": "os.ftruncate(seen, 0)",
+}
+
+
+def inside(body: str, tmp_path: Path, prelude: str = PRELUDE) -> str:
+    code = prelude + textwrap.dedent(body)
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -144,3 +167,86 @@ def test_nothing_is_imported_inside(tmp_path: Path) -> None:
 def test_a_media_process_carries_nothing_it_does_not_need(tmp_path: Path, kind: str) -> None:
     out = inside(f"os.write(1, str({kind!r} in sys.modules).encode())", tmp_path)
     assert out == "False"
+
+
+def test_a_pose_process_is_shut_in_as_well(tmp_path: Path) -> None:
+    """It may read random numbers besides, and pictures."""
+    (tmp_path / "file").write_text("x")
+    attempts = {
+        name: code.format(scratch=tmp_path, descriptor="descriptor")
+        for name, code in POSE_ATTEMPTS.items()
+    }
+    out = inside(
+        f"""
+        {textwrap.indent(POSE_PRELUDE, "        ").strip()}
+        descriptor = os.open({str(tmp_path / "file")!r}, os.O_RDONLY)
+        view = pictures.attach(os.dup(seen), write=False)
+        lacking = confine(300 << 20, confinement.POSE)
+        results = {{}}
+        for name, code in {attempts!r}.items():
+            try:
+                eval(code)
+                results[name] = "allowed"
+            except (OSError, MemoryError, ValueError, TypeError) as error:
+                results[name] = type(error).__name__
+        results["random numbers"] = len(open("/dev/urandom", "rb").read(8))
+        os.write(1, json.dumps([lacking, results]).encode())
+        """,
+        tmp_path,
+    )
+    lacking, results = json.loads(out)
+    assert lacking == []
+    assert results.pop("random numbers") == 8
+    assert "allowed" not in results.values(), results
+
+
+def test_poses_are_found_inside(tmp_path: Path) -> None:
+    np.save(tmp_path / "person.npy", astronaut())
+    out = inside(
+        f"""
+        {textwrap.indent(POSE_PRELUDE, "        ").strip()}
+        import numpy
+        person = numpy.load("person.npy")
+        height, width, _ = person.shape
+        memory[: person.nbytes] = person.tobytes()
+        view = pictures.attach(seen, write=False)
+        assert confine(1 << 30, confinement.POSE) == []
+        landmarker = pose.Landmarker(bundle, 1)
+        found = [landmarker.look(view, Look(0, width, height, at)) for at in (0, 33, 66)]
+        os.write(1, json.dumps([len(one) for one in found]).encode())
+        os._exit(0)
+        """,
+        tmp_path,
+    )
+    assert json.loads(out) == [PERSON] * 3
+
+
+@pytest.mark.parametrize("kind", ["cv2", "matplotlib", "sounddevice", "av", "aiohttp"])
+def test_a_pose_process_carries_nothing_it_does_not_need(tmp_path: Path, kind: str) -> None:
+    """What MediaPipe imports to draw and to listen is empty."""
+    out = inside(
+        f"""
+        {textwrap.indent(POSE_PRELUDE, "        ").strip()}
+        os.write(1, str(bool(getattr(sys.modules.get({kind!r}), "__file__", ""))).encode())
+        """,
+        tmp_path,
+        prelude="import json, os, sys\n",
+    )
+    assert out == "False"
+
+
+def test_nothing_is_imported_by_looking(tmp_path: Path) -> None:
+    """All that MediaPipe imports later is there before: inside, imports fail."""
+    out = inside(
+        f"""
+        {textwrap.indent(POSE_PRELUDE, "        ").strip()}
+        before = set(sys.modules)
+        view = pictures.attach(seen, write=False)
+        landmarker = pose.Landmarker(bundle, 1)
+        landmarker.look(view, Look(0, 64, 64, 0))
+        os.write(1, json.dumps(sorted(set(sys.modules) - before)).encode())
+        os._exit(0)
+        """,
+        tmp_path,
+    )
+    assert json.loads(out) == []

@@ -19,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 
 ROOT = Path(__file__).resolve().parents[2] / "server" / "openapi.yaml"
 METHODS = {"get", "head", "post", "put", "patch", "delete", "options", "trace"}
+LINES = "application/x-ndjson"
 PROBLEM = "application/problem+json"
 TRANSPORT = {"connection", "content-length", "content-type", "date", "server", "transfer-encoding"}
 """Headers that the contract need not name: they come with HTTP, or with the content."""
@@ -110,11 +111,15 @@ class Contract:
         self._check_headers(where, self._headers(operation, response), headers)
         kind = headers.get("Content-Type", "").partition(";")[0]
         if not content:
-            is_json = any(name.endswith("json") for name in kinds)
+            is_json = any(name.endswith("json") and name != LINES for name in kinds)
             assert method == "HEAD" or not is_json, f"{where}: no content"
             return
         assert kind in kinds or "*/*" in kinds, f"{where}: {kind}, {content[:300]!r}"
-        if kind.endswith("json"):
+        if kind == LINES:
+            for line in content.splitlines():
+                fault = self.fault(kinds[kind]["x-line"], json.loads(line))
+                assert not fault, f"{where}: {fault} in {line[:2000]!r}"
+        elif kind.endswith("json"):
             value = json.loads(content)
             fault = self.fault(kinds[kind]["schema"], value)
             assert not fault, f"{where}: {fault} in {content[:2000]!r}"

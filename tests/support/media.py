@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from dataclasses import dataclass, field
@@ -139,7 +140,8 @@ def listen(process: Process, made: Made, memory: memoryview | None = None) -> bo
         start = message.slot * pictures.SLOT
         made.looks.append(message)
         made.seen.append(bytes(memory[start : start + 3 * message.width * message.height]))
-        process.link.send(Free(message.slot))
+        with contextlib.suppress(BrokenPipeError):  # it may have ended meanwhile
+            process.link.send(Free(message.slot))
     elif isinstance(message, PieceHeader):
         data = memoryview(bytearray(size))
         filled = 0

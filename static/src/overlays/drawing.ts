@@ -18,7 +18,7 @@ export const COLOURS: Record<Side, string> = {
 };
 const RIM = '#0a0f14';
 /** What is hidden or out of the picture is guessed: it is drawn so faint. */
-const FAINTEST = 0.16;
+const FAINTEST = 0.3;
 
 /** Where a picture of `width` by `height` lies when all of it is shown in `surface`. */
 export function fitted(width: number, height: number, surface: Box): Box {
@@ -60,12 +60,12 @@ export function draw(
   context.lineCap = 'round';
   for (const person of people) {
     const joints = Array.from({ length: LANDMARKS }, (_, n) => jointOf(person, n, box));
-    drawBones(context, joints, thickness + 2 * unit, () => RIM);
+    drawBones(context, joints, thickness + 2 * unit);
     drawBones(context, joints, thickness, (bone) => COLOURS[sideOfBone(bone)]);
     joints.forEach((joint, n) => {
       // Those of the face lie close together.
       const radius = thickness * (n < 11 ? 0.8 : 1.35);
-      dot(context, joint, radius + unit, RIM);
+      dot(context, joint, radius + unit);
       dot(context, joint, radius, COLOURS[sideOf(n)]);
     });
   }
@@ -85,14 +85,13 @@ function drawBones(
   context: CanvasRenderingContext2D,
   joints: readonly Joint[],
   thickness: number,
-  colour: (bone: readonly [number, number]) => string,
+  colour?: (bone: readonly [number, number]) => string,
 ): void {
   context.lineWidth = thickness;
   for (const bone of BONES) {
     const [from, to] = bone.map((n) => joints[n]);
     if (!from || !to) continue;
-    context.globalAlpha = Math.min(from.alpha, to.alpha);
-    context.strokeStyle = colour(bone);
+    ink(context, Math.min(from.alpha, to.alpha), colour?.(bone));
     context.beginPath();
     context.moveTo(from.x, from.y);
     context.lineTo(to.x, to.y);
@@ -104,11 +103,17 @@ function dot(
   context: CanvasRenderingContext2D,
   { x, y, alpha }: Joint,
   radius: number,
-  colour: string,
+  colour?: string,
 ): void {
-  context.globalAlpha = alpha;
-  context.fillStyle = colour;
+  ink(context, alpha, colour);
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fill();
+}
+
+/** Without a colour, the rim: where the colour is faint it must not outdo it. */
+function ink(context: CanvasRenderingContext2D, alpha: number, colour?: string): void {
+  context.globalAlpha = colour ? alpha : alpha ** 3;
+  context.strokeStyle = colour ?? RIM;
+  context.fillStyle = colour ?? RIM;
 }

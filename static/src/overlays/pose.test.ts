@@ -70,8 +70,8 @@ describe('fitted', () => {
 
 describe('strength', () => {
   it('is faint for what is hidden, and never nothing', () => {
-    expect([strength(0), strength(0.3), strength(1)]).toEqual([0.16, 0.16, 1]);
-    expect(strength(0.5)).toBeCloseTo(0.58);
+    expect([strength(0), strength(0.3), strength(1)]).toEqual([0.3, 0.3, 1]);
+    expect(strength(0.5)).toBeCloseTo(0.65);
   });
 });
 

@@ -135,10 +135,6 @@ export class PoseOverlay extends LitElement {
     css`
       :host {
         position: relative;
-        align-self: stretch;
-        width: 100%;
-        height: 100%;
-        pointer-events: none;
       }
 
       canvas {

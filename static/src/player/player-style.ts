@@ -72,7 +72,15 @@ export const playerStyle = css`
     outline: none;
   }
 
+  /* Under the controls, and out of the pointer's way. */
+  reelrace-pose {
+    position: absolute;
+    inset: 0;
+    pointer-events: none;
+  }
+
   .controls {
+    position: relative;
     width: 100%;
     padding-top: 64px;
     background: linear-gradient(transparent, rgb(3 6 9 / 50%) 40%, rgb(3 6 9 / 84%));
@@ -84,6 +92,7 @@ export const playerStyle = css`
   }
 
   media-time-range {
+    --media-control-hover-background: none;
     width: calc(100% - 20px);
     height: 28px;
     margin-inline: 10px;

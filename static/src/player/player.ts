@@ -106,7 +106,7 @@ export class ReelracePlayer extends LitElement {
         ${
           this.pose
             ? html`<reelrace-pose
-                slot="poster"
+                noautohide
                 .video=${this.#video}
                 .pose=${this.pose}
                 ?on=${this.skeleton}

@@ -12,7 +12,7 @@ export const cardStyle = css`
       'tile head' auto
       'tile body' auto
       'tile actions' auto
-      / 176px minmax(0, 1fr);
+      / 200px minmax(0, 1fr);
     column-gap: 20px;
     align-content: start;
     align-items: start;

@@ -115,6 +115,11 @@ describe('actionsOf', () => {
     [null, { state: 'failed', playback: null }, 'retry delete'],
     [null, { state: 'failed', playback: null, error: failure('not_media') }, 'delete'],
     [null, { state: 'failed', playback: null, progress: sampleProgress(500) }, 'delete'],
+    [
+      { state: 'failed' },
+      { state: 'failed', playback: null, progress: sampleProgress(500) },
+      'retry delete',
+    ],
     [null, { state: 'partial', error: failure('crashed') }, 'play retry delete'],
   ])('%o with %o offers %s', (up, video, actions) => {
     expect(actionsOf(card(up, video), false).join(' ')).toBe(actions);

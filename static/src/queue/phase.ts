@@ -87,7 +87,7 @@ export function actionsOf(card: Card, resumable: boolean): Action[] {
   }
   if (!video) return play;
   if (resumable && phaseOf(card) === 'interrupted') play.push('continue');
-  return repeatable(video) ? [...play, 'retry', 'delete'] : [...play, 'delete'];
+  return repeatable(card) ? [...play, 'retry', 'delete'] : [...play, 'delete'];
 }
 
 function actionsOfUpload({ state, problem }: UploadView): Action[] {
@@ -113,9 +113,10 @@ const SETTLED = new Set([
 ]);
 
 /** May it go better when the server makes it once more? */
-export function repeatable(video: Video): boolean {
-  const short = video.state === 'failed' || video.state === 'partial';
-  return short && received(video) && !SETTLED.has(video.error?.code ?? '');
+export function repeatable({ upload, video }: Card): boolean {
+  if (video?.state !== 'failed' && video?.state !== 'partial') return false;
+  // What is missing of the file can only come from here.
+  return (upload !== null || received(video)) && !SETTLED.has(video.error?.code ?? '');
 }
 
 export function playbackOf(card: Card): Playback | null {

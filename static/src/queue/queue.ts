@@ -86,9 +86,10 @@ export class Queue extends Observable {
 
   /** What failed, here or at the server, is tried once more. */
   async retry(card: Card): Promise<void> {
-    if (!card.video || !repeatable(card.video)) return this.#uploads.retry(card.key);
+    if (!card.video || !repeatable(card)) return this.#uploads.retry(card.key);
     try {
       await this.#library.retry(card.video.id);
+      this.#uploads.retry(card.key);
     } catch (error) {
       this.#tell(card, error);
     }

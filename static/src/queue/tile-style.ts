@@ -107,6 +107,19 @@ export const tileStyle = css`
       background-color var(--quick);
   }
 
+  /* Where there is a picture, its middle belongs to it. */
+  [data-pictured] .disc {
+    place-self: end start;
+    width: 36px;
+    height: 36px;
+    margin: 7px;
+  }
+
+  [data-pictured] .icon {
+    width: 17px;
+    height: 17px;
+  }
+
   .disc[data-away],
   .place[data-away] {
     opacity: 0;
@@ -184,6 +197,17 @@ export const tileStyle = css`
       width: 36px;
       height: 36px;
       margin-bottom: 14px;
+    }
+
+    [data-pictured].tile .disc {
+      width: 28px;
+      height: 28px;
+      margin: 4px;
+    }
+
+    [data-pictured] .icon {
+      width: 14px;
+      height: 14px;
     }
 
     .length {

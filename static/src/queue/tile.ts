@@ -63,7 +63,7 @@ export class ReelraceTile extends LitElement {
     const playable = playbackOf(card) !== null;
     const sound = playable && !video?.width;
     return html`
-      <div class="tile" data-shape=${this.#shape} ?data-playable=${playable}>
+      <div class="tile" data-shape=${this.#shape} ?data-pictured=${!!video?.poster} ?data-playable=${playable}>
         ${video?.poster ? this.#poster(video.poster) : nothing}
         ${sound ? waves() : nothing}
         ${this.still ? this.#frame(this.still) : nothing}
