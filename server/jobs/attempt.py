@@ -206,9 +206,8 @@ class Attempt:
             process.link.send(message)
         except BlockingIOError as error:
             raise Hung("it does not listen") from error
-        except OSError as error:
-            if not self._said:  # else its last words are still to be heard
-                raise EOFError from error
+        except OSError:
+            return  # it has ended; what it said before is heard first
 
     def _death(self, process: Process) -> JobError:
         """Why the media process is gone."""
