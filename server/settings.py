@@ -55,6 +55,8 @@ class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """x264's speed."""
     audio_bit_rate: Annotated[int, msgspec.Meta(ge=16_000, le=512_000)] = 128_000
     """Bits per second of stereo sound."""
+    storyboard_seconds: Annotated[int, msgspec.Meta(ge=1, le=60)] = 2
+    """Distance of the pictures of a storyboard, in seconds."""
     max_pixels: Positive = 4096 * 4096
     """Larger pictures are refused."""
     memory: Annotated[int, msgspec.Meta(ge=1 << 25)] = 1 << 30

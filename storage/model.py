@@ -80,6 +80,8 @@ class Edition(msgspec.Struct, frozen=True):
     facts: str | None
     ended: bool
     cuts: int
+    poster: str | None = None
+    """Name of the piece that stands for the video."""
 
 
 class Output(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
-"""Changes when: how playlists are kept in memory does.
+"""Changes when: how playlists and lists of pictures are kept in memory does.
 
-An edition's playlists are rendered once a revision, from its rows; cuts that are known are not
+An edition's texts are rendered once a revision, from its rows; cuts that are known are not
 read again. What is handed out is ready to send: text, gzipped text, and an ETag of each.
 
 A long video has tens of thousands of pieces, so nothing here is done in the event loop that
@@ -11,20 +11,20 @@ rendered on a thread.
 from __future__ import annotations
 
 import asyncio
-import copy
 import gzip
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from fractions import Fraction
 
 import msgspec
 
-from server.outputs.port import RENDITIONS, OutputFacts
-from server.protocols import hls
+from server.api.tracks import Rendition, Thumbnails, Track, track_of
+from server.protocols import hls, webvtt
 from server.settings import MediaSettings
 from storage.database import Database, Transaction
-from storage.model import Edition, Output, Piece, Video
+from storage.model import Edition, Output, Video
 from storage.records import editions as edition_rows
 from storage.records import videos as video_rows
 
@@ -44,64 +44,23 @@ class Content(msgspec.Struct, frozen=True):
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """A playlist as it goes out."""
+    """A text as it goes out."""
 
+    kind: str
+    """Content-Type"""
     plain: Content
     gzipped: Content
     growing: bool
 
 
-def _rendered(text: str, *, growing: bool) -> Rendered:
+def _rendered(kind: str, text: str, *, growing: bool) -> Rendered:
     data = text.encode()
-    return Rendered(_content(data), _content(gzip.compress(data, 6, mtime=0)), growing)
+    gzipped = _content(gzip.compress(data, 6, mtime=0))
+    return Rendered(kind, _content(data), gzipped, growing)
 
 
 def _content(data: bytes) -> Content:
     return Content(data, f'"{hashlib.sha256(data).hexdigest()[:16]}"')
-
-
-class _Track:
-    """One output: its playlist, and for pictures the playlist of its keyframes."""
-
-    def __init__(self, output: Output, target: int) -> None:
-        self.facts = msgspec.json.decode(output.facts, type=OutputFacts)
-        self.init = output.init
-        uri = f"{output.name}.init.mp4"
-        self.playlist = hls.MediaPlaylist(uri, target)
-        self.keyframes = hls.MediaPlaylist(uri, target, keyframes_only=True)
-        self.keyframe_rates = hls.BitRates(target, self.facts.timescale)
-        self.frames = 0
-        self.ticks = 0
-        self._pending: tuple[str, int, int, int] | None = None
-
-    def copy(self) -> _Track:
-        """The same as far as it goes; it goes on by itself."""
-        other = copy.copy(self)
-        other.playlist = self.playlist.copy()
-        other.keyframes = self.keyframes.copy()
-        other.keyframe_rates = copy.deepcopy(self.keyframe_rates)
-        return other
-
-    def add(self, piece: Piece) -> None:
-        timescale = self.facts.timescale
-        self.playlist.add(piece.name, Fraction(piece.duration, timescale))
-        for offset, size, ticks in piece.keyframes:
-            self._keyframe_until(self.ticks + ticks)
-            self._pending = (piece.name, offset, size, self.ticks + ticks)
-        self.frames += piece.frames
-        self.ticks += piece.duration
-
-    def finish(self) -> None:
-        self._keyframe_until(self.ticks)
-
-    def _keyframe_until(self, tick: int) -> None:
-        """A keyframe is shown until the next one, so it is listed when that is known."""
-        if self._pending is not None and tick > self._pending[3]:
-            name, offset, size, start = self._pending
-            duration = Fraction(tick - start, self.facts.timescale)
-            self.keyframes.add(name, duration, (offset, size))
-            self.keyframe_rates.add(tick - start, size)
-            self._pending = None
 
 
 class Presentation:
@@ -114,14 +73,14 @@ class Presentation:
         self.edition_id = edition.id
         self.ended = edition.ended
         self.cuts: int = before.cuts if before else 0
-        target = msgspec.json.decode(edition.settings, type=MediaSettings).cut_seconds
-        self.tracks: dict[str, _Track] = {
-            output.name: before.tracks[output.name].copy() if before else _Track(output, target)
+        settings = msgspec.json.decode(edition.settings, type=MediaSettings)
+        self.tracks: dict[str, Track] = {
+            output.name: before.tracks[output.name].copy() if before else track_of(output, settings)
             for output in outputs
         }
         self._published = edition.cuts
         self._facts = msgspec.json.decode(edition.facts or "{}")
-        self._renditions = [o for o in outputs if self.tracks[o.name].facts.kind in RENDITIONS]
+        self._outputs = outputs
         self._texts: dict[str, asyncio.Task[Rendered]] = {}
         if self.whole:
             self._finish()
@@ -147,34 +106,41 @@ class Presentation:
 
     async def playlist(self, name: str) -> Rendered | None:
         """`index`, `<output>` or `<output>.keyframes`; None if there is no such playlist."""
-        if not self._has(name):
+        output, _, kind = name.partition(".")
+        track = self.tracks.get(output)
+        if isinstance(track, Rendition):
+            listed = {"": track.playlist, "keyframes": track.keyframes}.get(kind)
+            if listed is None or (kind and track.facts.kind != "video"):
+                return None
+            return await self._text(name, hls.CONTENT_TYPE, lambda: listed.text(ended=self.ended))
+        if name != "index" or not self._renditions():
             return None
+        return await self._text(name, hls.CONTENT_TYPE, self._multivariant)
+
+    async def cues(self, name: str) -> Rendered | None:
+        """The WebVTT file of thumbnails or a storyboard; None if there is no such output."""
+        track = self.tracks.get(name)
+        if not isinstance(track, Thumbnails):
+            return None
+        return await self._text(f"{name}.vtt", webvtt.CONTENT_TYPE, track.cues)
+
+    async def _text(self, name: str, kind: str, text: Callable[[], str]) -> Rendered:
+        """Rendered once, whoever asks and leaves."""
         if name not in self._texts:
-            rendering = asyncio.to_thread(self._render, name)
+            growing = not self.ended
+            rendering = asyncio.to_thread(lambda: _rendered(kind, text(), growing=growing))
             self._texts[name] = asyncio.create_task(rendering)
         return await asyncio.shield(self._texts[name])
 
-    def _has(self, name: str) -> bool:
-        output, _, kind = name.partition(".")
-        track = self.tracks.get(output)
-        if track is None:
-            return name == "index" and bool(self._renditions)
-        if track.facts.kind not in RENDITIONS:
-            return False
-        return not kind or (kind == "keyframes" and track.facts.kind == "video")
+    def _renditions(self) -> list[tuple[Output, Rendition]]:
+        tracks = ((output, self.tracks[output.name]) for output in self._outputs)
+        return [(output, track) for output, track in tracks if isinstance(track, Rendition)]
 
-    def _render(self, name: str) -> Rendered:
-        output, _, kind = name.partition(".")
-        if output == "index":
-            text = hls.multivariant([self._said(o) for o in self._renditions], self.edition_id)
-        else:
-            track = self.tracks[output]
-            text = (track.keyframes if kind else track.playlist).text(ended=self.ended)
-        return _rendered(text, growing=not self.ended)
+    def _multivariant(self) -> str:
+        return hls.multivariant([self._said(*one) for one in self._renditions()], self.edition_id)
 
-    def _said(self, output: Output) -> hls.Rendition:
+    def _said(self, output: Output, track: Rendition) -> hls.Rendition:
         """What the multivariant playlist says: declared while it grows, measured at the end."""
-        track = self.tracks[output.name]
         facts = track.facts
         rate = self._facts.get("frame_rate")
         frame_rate = Fraction(*rate) if rate and facts.kind == "video" else None

@@ -104,6 +104,7 @@ class VideoView:
             "playback": self._playback(seen, published),
             "pose": _pose(seen, published),
             "error": _error(job, state),
+            **self._pictures(seen),
             "warnings": msgspec.json.decode(job.warnings) if job else [],
             "attempts": job.attempts if job else 0,
         }
@@ -112,18 +113,32 @@ class VideoView:
         """Present as soon as the first cut is published."""
         if seen.edition is None or seen.edition.cuts == 0 or not _playable(seen.outputs):
             return None
-        video = seen.video
-        grant = signing.PUBLIC
-        expires = None
-        if video.access != "public":
-            grant = signing.grant(self._secret, video.id, video.access_version, now())
-            expires = signing.expires(grant)
+        grant = self._grant(seen.video)
         return {
-            "hls": f"/v/{grant}/{video.id}/index.m3u8",
-            "expires_at": expires,
+            "hls": f"/v/{grant}/{seen.video.id}/index.m3u8",
+            "expires_at": None if grant == signing.PUBLIC else signing.expires(grant),
             "growing": not seen.edition.ended,
             "seconds": round(published, 3),
         }
+
+    def _pictures(self, seen: Seen) -> dict[str, str | None]:
+        """Paths of the picture that stands for the video and of the lists of its others."""
+        edition = seen.edition
+        found: dict[str, str | None] = {"poster": None, "thumbnails": None, "storyboard": None}
+        if edition is None or edition.cuts == 0:
+            return found
+        folder = f"/v/{self._grant(seen.video)}/{seen.video.id}/{edition.id}"
+        if edition.poster is not None:
+            found["poster"] = f"{folder}/{edition.poster}"
+        for kind in _kinds(seen.outputs):
+            if kind in found:
+                found[kind] = f"{folder}/{kind}.vtt"
+        return found
+
+    def _grant(self, video: Video) -> str:
+        if video.access == "public":
+            return signing.PUBLIC
+        return signing.grant(self._secret, video.id, video.access_version, now())
 
 
 def look(tx: Transaction, video: Video) -> Seen:
@@ -144,8 +159,11 @@ def look(tx: Transaction, video: Video) -> Seen:
 
 
 def _playable(outputs: list[Output]) -> bool:
-    kinds = [msgspec.json.decode(output.facts, type=OutputFacts).kind for output in outputs]
-    return any(kind in RENDITIONS for kind in kinds)
+    return any(kind in RENDITIONS for kind in _kinds(outputs))
+
+
+def _kinds(outputs: list[Output]) -> list[str]:
+    return [msgspec.json.decode(output.facts, type=OutputFacts).kind for output in outputs]
 
 
 def _renditions(outputs: list[Output]) -> list[dict[str, Any]]:

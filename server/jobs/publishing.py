@@ -27,6 +27,11 @@ from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
 from storage.records import videos as video_rows
 
+_GOOD = 500
+"""A thumbnail with this score is good enough as a poster: no later one takes its place."""
+_RANKS = 4
+"""Steps up to there; a black picture is on none."""
+
 
 class EditionChanged(Exception):
     """What the media process makes does not fit to what is published: a new edition is due."""
@@ -157,6 +162,8 @@ class Publishing:
         resume = Resume(end.cut + 1, end.end, facts.timescale, end.entry, cut.anchors)
         row = Cut(end.cut, epoch, end.start, end.end - end.start, _json(resume))
         pieces = list(cut.pieces.values())
+        kinds = {output.name: output.kind for output in facts.outputs}
+        thumbnails = [piece for piece in pieces if kinds[piece.output] == "thumbnails"]
 
         def publish(tx: Transaction) -> None:
             job_rows.check_epoch(tx, job.id, epoch)
@@ -164,11 +171,18 @@ class Publishing:
                 edition_rows.freeze(tx, edition_id, *_frozen(facts))
                 video_rows.show(tx, self._taken.video.id, edition_id)
             edition_rows.publish(tx, edition_id, row, pieces)
+            for piece in thumbnails:
+                edition_rows.show_poster(tx, edition_id, piece.name, _rank(piece.score))
             job_rows.note(tx, job.id, {"misses": 0})
 
         self._database.submit(publish).result()
         if not self._outputs:
             self._outputs = _frozen(facts)[1]
+
+
+def _rank(score: int) -> int:
+    """Of a thumbnail as a poster: few steps, so that a poster changes a few times at most."""
+    return min(score, _GOOD) * _RANKS // _GOOD
 
 
 def _identity(output: Output) -> tuple[str, tuple[bytes, str, int]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from server.settings import OutputKind
+from server.settings import OutputKind, Preset
 
 if TYPE_CHECKING:  # the server imports this module, and FFmpeg has no place there
     from av import AudioFrame, VideoFrame
@@ -193,9 +193,10 @@ class Plan(msgspec.Struct, frozen=True):
     tracks: list[Track]
     cut_seconds: Fraction
     crf: int
-    preset: str
+    preset: Preset
     encoder_threads: int
     audio_bit_rate: int
+    storyboard_seconds: int
     colour: Colour | None
     first_cut: int
     """The cut that is made first: 0, or where a resume begins."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.outputs import pose, rendition, sound
+from server.outputs import pose, rendition, sound, storyboard, thumbnails
 from server.outputs.port import Look, Output, Plan, Publish
 
 MAKERS: tuple[Callable[[Plan, Publish], list[Output]], ...] = (
     lambda plan, publish: [*rendition.outputs(plan, publish)],
     lambda plan, publish: [*sound.outputs(plan, publish)],
+    lambda plan, publish: [*thumbnails.outputs(plan, publish)],
+    lambda plan, publish: [*storyboard.outputs(plan, publish)],
 )
 
 

@@ -8,6 +8,7 @@ a player that adds a picture's time and duration never sees a gap.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -17,9 +18,26 @@ from av.video.frame import PictureType
 from server.outputs.port import Buffer, OutputFacts, Picture, Piece, Plan, Publish, Rung
 from server.protocols import cmaf
 from server.protocols.codecs import VideoTrack
+from server.settings import Preset
 
 _GLOBAL_HEADER = av.codec.context.Flags.global_header
 _FRAGMENTS_A_CUT = 1 << 12
+_SLOW = 10
+"""Pictures a second; below, what x264 looks ahead is told in seconds."""
+_LOOK_AHEAD = 1
+"""Seconds."""
+_DEPTHS: dict[Preset, int] = {
+    "ultrafast": 0,
+    "superfast": 0,
+    "veryfast": 10,
+    "faster": 20,
+    "fast": 30,
+    "medium": 40,
+    "slow": 50,
+    "slower": 60,
+    "veryslow": 60,
+}
+"""Pictures that x264 looks ahead."""
 
 
 def outputs(plan: Plan, publish: Publish) -> list[Rendition]:
@@ -153,6 +171,10 @@ def _encoder(plan: Plan, rung: Rung) -> av.VideoCodecContext:
         # Keyframes are the cutter's business; lengths instead of start codes save a copy.
         "x264-params": "scenecut=0:open-gop=0:keyint=infinite:annexb=0",
     }
+    if plan.frame_rate < _SLOW:
+        # A watcher of a video that still arrives would wait for so many pictures.
+        depth = min(_DEPTHS[plan.preset], math.ceil(plan.frame_rate * _LOOK_AHEAD))
+        options["rc-lookahead"] = str(depth)
     if plan.variable_rate:
         # A picture that stays long must not be decoded before others that are shown earlier.
         options["bf"] = "0"

@@ -15,7 +15,7 @@ import av.logging
 
 from server.pipeline.intake import AUDIO_CODECS, VIDEO_CODECS
 
-ENCODERS = ("libx264", "aac")
+ENCODERS = ("libx264", "aac", "mjpeg")
 
 
 def inventory() -> dict[str, object]:

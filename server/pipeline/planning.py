@@ -161,6 +161,7 @@ def _plan(
         preset=settings.preset,
         encoder_threads=settings.encoder_threads,
         audio_bit_rate=settings.audio_bit_rate,
+        storyboard_seconds=settings.storyboard_seconds,
         colour=colour,
         first_cut=resume.cut if resume else 0,
         first_tick=resume.tick if resume else 0,

@@ -9,7 +9,7 @@ import msgspec
 from storage.database import Transaction
 from storage.model import Cut, Edition, Output, Piece
 
-_EDITION = """select e.id, e.source_id, e.settings, e.facts, e.ended,
+_EDITION = """select e.id, e.source_id, e.settings, e.facts, e.ended, e.poster,
     (select coalesce(max(number) + 1, 0) from cuts c where c.edition_id = e.id) as cuts
     from editions e"""
 _ENDLESS = 1 << 62
@@ -71,6 +71,15 @@ def publish(tx: Transaction, edition_id: str, cut: Cut, pieces: list[Piece]) -> 
                 "keyframes": msgspec.json.encode(piece.keyframes).decode(),
             },
         )
+
+
+def show_poster(tx: Transaction, edition_id: str, name: str, rank: int) -> None:
+    """From now on piece `name` stands for the video, unless one that ranks as high does."""
+    tx.execute(
+        """update editions set poster = :name, poster_rank = :rank
+           where id = :id and poster_rank < :rank""",
+        {"id": edition_id, "name": name, "rank": rank},
+    )
 
 
 def last_cut(tx: Transaction, edition_id: str) -> Cut | None:

@@ -207,7 +207,9 @@ def test_playback(server: Server, clips: Clips, share: int) -> None:
     playing = playable(server, answer) if share > 1 else video(server, answer, "completed")
     index = playing["playback"]["hls"]
     addresses = list(media(server, index))
-    assert {kind for kind, _ in addresses} == {"index", "playlist", "init", "segment"}
+    addresses += list(pictures(server, playing))
+    kinds = {"index", "playlist", "init", "segment", "list"}
+    assert {kind for kind, _ in addresses} == kinds
     for kind, path in addresses:
         for method in ("GET", "HEAD"):
             for coding in ("gzip", "identity"):
@@ -239,6 +241,15 @@ def media(server: Server, index: str) -> Iterator[tuple[str, str]]:
         yield "init", urljoin(path, re.findall(r'MAP:URI="([^"]+)"', text)[0])
         for segment in re.findall(r"^[^#].*m4s$", text, re.MULTILINE)[:1]:  # keyframes come later
             yield "segment", urljoin(path, segment)
+
+
+def pictures(server: Server, video: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The poster, the lists of pictures, and a picture of each."""
+    yield "segment", video["poster"]
+    for path in (video["thumbnails"], video["storyboard"]):
+        yield "list", path
+        names = re.findall(r"^(\S+\.jpg)", ask(server, "GET", path).text, re.MULTILINE)
+        yield "segment", urljoin(path, names[0])
 
 
 def test_page_and_health(shared_server: Server) -> None:

@@ -41,9 +41,13 @@ def test_goes_on_alike_after_every_cut(
         assert rest.done.cuts == whole.done.cuts
         assert rest.settled.inits == whole.settled.inits
         assert set(rest.pieces) == {key for key in whole.pieces if key[1] >= cut}
-        for key, (header, _) in rest.pieces.items():
+        stills = {*whole.names("thumbnails"), *whole.names("storyboard")}
+        assert len(stills) == (0 if "sound" in name else 2)
+        for key, (header, data) in rest.pieces.items():
             before = whole.pieces[key][0]
             assert (header.duration, header.frames) == (before.duration, before.frames), key
+            if key[0] in stills:
+                assert (header, data) == whole.pieces[key], key
         for number, end in rest.ends.items():
             assert (end.start, end.end) == (whole.ends[number].start, whole.ends[number].end)
 

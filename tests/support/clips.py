@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 
 RATE = 48_000
 
@@ -40,6 +41,12 @@ class Clip:
     keyframe_every: int = 50
     times: tuple[float, ...] | None = None
     """Presentation times of the pictures; None: evenly by `fps`."""
+    black_until: float = 0.0
+    """Before that there is nothing to be seen."""
+    plain: tuple[int, int, int] | None = None
+    """The colour of all pictures, instead of the pattern: red, green, blue."""
+    matrix: int | None = None
+    """H.273's number for how colours are coded: 1 or 6; None: as 6, and not declared."""
 
 
 def make(path: Path, clip: Clip) -> Path:
@@ -77,6 +84,8 @@ def _video_stream(container: av.container.OutputContainer, clip: Clip) -> av.Vid
     stream.codec_context.thread_count = 2
     if clip.times is not None:
         stream.codec_context.time_base = Fraction(1, 90_000)
+    if clip.matrix is not None:
+        stream.codec_context.colorspace = clip.matrix
     if clip.pixel_aspect is not None:
         stream.codec_context.sample_aspect_ratio = clip.pixel_aspect
     if clip.codec == "libx264":
@@ -88,10 +97,20 @@ def _pictures(clip: Clip) -> Iterable[tuple[float, av.VideoFrame]]:
     times = clip.times or [float(n / clip.fps) for n in range(round(clip.seconds * clip.fps))]
     base = Fraction(1, 90_000)
     for number, at in enumerate(times):
-        frame = picture(clip.width, clip.height, number, at).reformat(format=clip.pix_fmt)
+        frame = _painted(clip, number, at).reformat(
+            format=clip.pix_fmt, dst_colorspace=Colorspace.ITU709 if clip.matrix == 1 else None
+        )
         frame.time_base = base
         frame.pts = round(at * 90_000)
         yield at, frame
+
+
+def _painted(clip: Clip, number: int, at: float) -> av.VideoFrame:
+    colour = (0, 0, 0) if at < clip.black_until else clip.plain
+    if colour is None:
+        return picture(clip.width, clip.height, number, at)
+    rgb = np.full((clip.height, clip.width, 3), colour, np.uint8)
+    return av.VideoFrame.from_ndarray(rgb, format="rgb24")
 
 
 def picture(width: int, height: int, number: int, at: float) -> av.VideoFrame:
