@@ -209,6 +209,13 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none."""
+    ours = {PREFIX + name.upper() for name in (*Settings.__struct_fields__, "url", "config")}
+    ours |= {f"{PREFIX}MEDIA_{name.upper()}" for name in MediaSettings.__struct_fields__}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in ours)
+
+
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
