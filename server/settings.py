@@ -160,6 +160,8 @@ class Patience(NamedTuple):
     fruitless: float
     park: float
     park_crowded: float
+    pose: float = 10.0
+    """Until a pose process that has pictures must have said something."""
 
 
 class Allowance(NamedTuple):

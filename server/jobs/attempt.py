@@ -91,7 +91,9 @@ class Attempt:
         start = taken.start
         self._posing: Posing | None = None
         if "pose" in start.settings.outputs:
-            self._posing = Posing(pose_processes, start.settings, taken.edition.cuts, taken.poses)
+            self._posing = Posing(
+                pose_processes, start.settings, taken.edition.cuts, taken.poses, patience.pose
+            )
         self._said: deque[tuple[object, int]] = deque()
         """The end of a cut that waits for its poses, and what was said behind it."""
         self._watch = Watch(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import struct
 from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,12 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.errors import Crashed, JobError, PoseFailed, PoseUnavailable
+from server.errors import Crashed, Hung, JobError, PoseFailed, PoseUnavailable
 from server.jobs.processes import PoseProcesses
 from server.outputs.port import OutputFacts
 from server.pipeline.messages import CutEnd, Done, Facts, Free, Link, PieceHeader, Posed
 from server.pipeline.pose_messages import Look, Ready, Seen, Unable
 from server.protocols.pose import VALUES, Pose
+from server.settings import Patience
 from storage.database import Transaction
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
@@ -24,6 +27,7 @@ from storage.records import poses as pose_rows
 from tests.support.scripted import (
     FACTS,
     OUTPUTS,
+    PATIENCE,
     Script,
     Scripted,
     ScriptedPoses,
@@ -44,6 +48,7 @@ POSE = OutputFacts(
     height=32,
 )
 POSED = msgspec.structs.replace(FACTS, outputs=[*OUTPUTS, POSE], inits=[b"i", b"i", b""])
+IMPATIENT = PATIENCE._replace(hung=4, pose=1)
 SOMEBODY = array("f", [0.5] * VALUES).tobytes()
 
 
@@ -119,10 +124,12 @@ def seeing(link: Link, until: int = 1 << 30) -> None:
         link.send(Seen(asked.slot, SOMEBODY))
 
 
-async def attempt(workplace: Workplace, script: Script, sees: Script = seeing) -> None:
+async def attempt(
+    workplace: Workplace, script: Script, sees: Script = seeing, patience: Patience = PATIENCE
+) -> None:
     """One attempt at the job; raises what it ends with."""
     processes, poses = Scripted(script), ScriptedPoses(sees)
-    made = workplace.attempt(processes, await workplace.take(), poses=poses)
+    made = workplace.attempt(processes, await workplace.take(), poses=poses, patience=patience)
     try:
         await asyncio.to_thread(made.run)
     finally:
@@ -312,6 +319,23 @@ async def test_a_pose_process_that_lies_or_dies(workplace: Workplace, sees: Scri
     with pytest.raises(PoseFailed) as failed:
         await attempt(workplace, media(cuts(0, 1)), sees)
     assert failed.value.cut == 0
+
+
+async def test_a_pose_process_that_says_nothing(workplace: Workplace) -> None:
+    with pytest.raises(PoseFailed):
+        await attempt(workplace, media(cuts(0, 1)), keeping, IMPATIENT)
+
+
+async def test_it_is_not_blamed_for_what_keeps_others_from_listening(workplace: Workplace) -> None:
+    """A media process that stops in the middle of a piece is what has failed."""
+
+    def stop(link: Link) -> None:
+        send_poses(link, 0)
+        piece_of_it = msgspec.msgpack.encode(piece("v180", 0))
+        os.write(link.descriptor, struct.pack(">II", len(piece_of_it), 1000) + piece_of_it)
+
+    with pytest.raises(Hung):
+        await attempt(workplace, media(stop), seeing, IMPATIENT)
 
 
 async def test_the_cut_is_told_at_which_it_broke_down(workplace: Workplace) -> None:
