@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Response, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import SHORT, Visitors
 from tests.conftest import Clips
@@ -20,22 +20,27 @@ def test_the_page_is_light(shared_server: Server, visitors: Visitors, clips: Cli
     visitor = visitors(shared_server)
     visitor.choose(clips("light.mp4", SHORT))
     visitor.is_done("light")
+    asked: dict[str, str] = {}
     weights: dict[str, int] = {}
 
-    def weigh(response: Response) -> None:
-        path = urlsplit(response.url).path
+    def answered(told: dict[str, Any]) -> None:
+        path = urlsplit(told["response"]["url"]).path
         if path == "/" or path.startswith("/assets/"):
-            weights[path] = response.request.sizes()["responseBodySize"]
+            asked[told["requestId"]] = path
 
-    page = visitor.context.new_page()
-    page.on("response", weigh)
-    page.goto(shared_server.url)
-    expect(page.get_by_role("article", name="light", exact=True)).to_be_visible()
-    page.wait_for_load_state("load")
-    kinds = {PurePosixPath(path).suffix for path in weights}
-    assert {"", ".js", ".css"} <= kinds
+    def finished(told: dict[str, Any]) -> None:
+        if told["requestId"] in asked:
+            weights[asked[told["requestId"]]] = told["encodedDataLength"]
+
+    visitor.devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    visitor.devtools.on("Network.responseReceived", answered)
+    visitor.devtools.on("Network.loadingFinished", finished)
+    visitor.page.reload()
+    visitor.is_done("light")
+    visitor.page.wait_for_load_state("load")
+    assert {"/", ".js", ".css"} <= {path[path.rfind(".") :] for path in weights}
     assert 10_000 < sum(weights.values()) < BUDGET
     assert not [path for path in weights if "player" in path]
-    page.get_by_role("button", name="Play").click()
-    expect(page.locator("reelrace-player video")).to_be_visible()
+    visitor.watch("light").plays(past=0)
+    expect(visitor.screen.element).to_be_visible()
     assert [path for path in weights if "player" in path]

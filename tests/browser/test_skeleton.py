@@ -100,10 +100,13 @@ def off(visitor: Visitor, places: list[dict[str, Any]]) -> list[float | None]:
 
 def lies_at(visitor: Visitor, places: list[dict[str, Any]]) -> None:
     """To half a percent of the picture's width."""
-    until(
-        lambda: all(away is not None and away < 0.005 for away in off(visitor, places)),
-        what=f"{off(visitor, places)}",
-    )
+    far: list[float | None] = []
+
+    def near() -> bool:
+        far[:] = off(visitor, places)
+        return all(away is not None and away < 0.005 for away in far)
+
+    until(near, what="a joint is drawn elsewhere")
 
 
 def nose_at(second: float) -> dict[str, Any]:

@@ -90,7 +90,7 @@ export const de: Messages = {
     play: 'Abspielen',
     pause: 'Anhalten',
     resume: 'Fortsetzen',
-    retry: 'Noch einmal versuchen',
+    retry: 'Erneut versuchen',
     continue: 'Datei erneut wählen',
     cancel: 'Abbrechen',
     dismiss: 'Entfernen',

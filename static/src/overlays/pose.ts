@@ -28,9 +28,10 @@ export class PoseOverlay extends LitElement {
   readonly #words = new Localized(this);
   readonly #track = new PoseTrack(readFrames, systemClock);
   readonly #sizes = new ResizeObserver(() => this.#draw());
-  #callOff: (() => void) | null = null;
+  #frame = 0;
   /** Of the picture that is shown, in seconds. */
   #time = 0;
+  #exact = false;
   #slack = LEAST_SLACK;
 
   constructor() {
@@ -55,22 +56,22 @@ export class PoseOverlay extends LitElement {
     for (const moving of ['enterpictureinpicture', 'leavepictureinpicture', 'emptied', 'resize']) {
       this.video.addEventListener(moving, () => this.#draw());
     }
-    // Where no picture was presented lately, as after switching on in a pause, this must do.
-    this.video.addEventListener('seeked', () => this.#show(this.video.currentTime));
+    // Until a picture is presented this must do; it lies anywhere within the picture's time.
+    this.#time = this.video.currentTime;
+    this.#next();
   }
 
   override updated(changed: PropertyValues<this>): void {
     if (changed.has('pose') && this.pose) this.#track.follow(this.pose.ndjson, this.pose.seconds);
     if (!changed.has('on') && !changed.has('pose')) return;
-    if (this.#active) {
-      if (!this.#callOff) this.#next();
-      this.#show(changed.has('on') ? this.video.currentTime : this.#time);
-    } else this.#stop();
+    if (this.#active) this.#show();
+    else this.#stop();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#sizes.disconnect();
+    this.video.cancelVideoFrameCallback(this.#frame);
     this.#stop();
   }
 
@@ -85,28 +86,27 @@ export class PoseOverlay extends LitElement {
   }
 
   #stop(): void {
-    this.#callOff?.();
-    this.#callOff = null;
     this.#track.clear();
     this.nobody = false;
     this.#draw();
   }
 
+  /** Also while it is off: so it knows which picture is shown when it is switched on in a pause. */
   #next(): void {
-    const frame = this.video.requestVideoFrameCallback((_, { mediaTime }) => {
+    this.#frame = this.video.requestVideoFrameCallback((_, { mediaTime }) => {
       const step = mediaTime - this.#time;
       if (step > 0 && step < 0.2) {
         this.#slack = Math.min(MOST_SLACK, Math.max(LEAST_SLACK, step / 2));
       }
-      this.#show(mediaTime);
-      if (this.#callOff) this.#next();
+      this.#time = mediaTime;
+      this.#exact = true;
+      if (this.#active) this.#show();
+      this.#next();
     });
-    this.#callOff = () => this.video.cancelVideoFrameCallback(frame);
   }
 
-  #show(time: number): void {
-    this.#time = time;
-    if (this.#active) this.#track.want(time);
+  #show(): void {
+    this.#track.want(this.#time);
     this.#draw();
   }
 
@@ -125,7 +125,7 @@ export class PoseOverlay extends LitElement {
     const away = document.pictureInPictureElement === this.video;
     if (!this.#active || away || !videoWidth || !videoHeight) return;
     const surface = { x: 0, y: 0, width: canvas.width, height: canvas.height };
-    const people = this.#track.at(this.#time, this.#slack);
+    const people = this.#track.at(this.#time, this.#slack, this.#exact);
     this.nobody = this.#track.nobody(this.#time);
     if (people) draw(context, people, fitted(videoWidth, videoHeight, surface), unit);
   }

@@ -63,15 +63,18 @@ export class PoseTrack extends Observable {
     for (let place = this.#place; place <= this.#place + AHEAD; place += 1) this.#load(place);
   }
 
-  /** Everybody in the picture that is shown at `time`, give or take `slack`; null: not known. */
-  at(time: number, slack: number): readonly Person[] | null {
+  /**
+   * Everybody in the picture that is shown at `time`, give or take `slack`; null: not known.
+   * `exact`: that is the picture's own time, so that there may be something between two frames.
+   */
+  at(time: number, slack: number, exact = true): readonly Person[] | null {
     const window = this.#windows.get(Math.max(0, Math.floor(time / SPAN)));
     if (!window || time >= window.until) return null;
     const frames = this.#near(time);
     const place = placeAt(frames, time + slack);
     const [shown, next] = [frames[place], frames[place + 1]];
     if (!shown) return [];
-    return next ? between(shown, next, time) : shown.people;
+    return next && exact ? between(shown, next, time) : shown.people;
   }
 
   /** Nobody is in any picture around `time`. */

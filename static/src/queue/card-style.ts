@@ -201,6 +201,28 @@ export const cardStyle = css`
     }
   }
 
+  @container (max-width: 679px) {
+    article {
+      grid-template-columns: 152px minmax(0, 1fr);
+      column-gap: 16px;
+    }
+
+    /* What ends something steps back to its picture; its name is still read out. */
+    .actions > .end:not(:only-child) {
+      flex: none;
+      width: 44px;
+      padding-inline: 0;
+    }
+
+    .actions > .end:not(:only-child) span {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+    }
+  }
+
   @container (max-width: 559px) {
     article {
       grid-template:
@@ -248,24 +270,9 @@ export const cardStyle = css`
     .actions .button {
       flex: 1 1 auto;
       gap: 6px;
-      min-width: 0;
-      padding-inline: 4px;
+      min-width: min-content;
+      padding-inline: 6px;
       font-size: 0.875rem;
-    }
-
-    /* What ends something steps back to its picture; its name is still read out. */
-    .actions > .end:not(:only-child) {
-      flex: none;
-      width: 44px;
-      padding-inline: 0;
-    }
-
-    .actions > .end:not(:only-child) span {
-      position: absolute;
-      width: 1px;
-      height: 1px;
-      overflow: hidden;
-      clip-path: inset(50%);
     }
   }
 `;
