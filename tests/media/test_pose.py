@@ -20,7 +20,7 @@ from tests.support.clips import Clip
 from tests.support.rotation import rotated
 
 ONLY = msgspec.structs.replace(media.SMALL, outputs=("pose",))
-BESIDE = msgspec.structs.replace(media.SMALL, outputs=("renditions", "pose"))
+BESIDE = msgspec.structs.replace(media.SMALL, outputs=(*media.SMALL.outputs, "pose"))
 UNEVEN = tuple(0.04 * n for n in range(60)) + tuple(4.7 + 0.05 * n for n in range(80))
 
 

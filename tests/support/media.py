@@ -30,7 +30,9 @@ from server.pipeline.messages import (
 )
 from server.settings import MediaSettings
 
-SMALL = MediaSettings(ladder=(180, 120), preset="ultrafast", outputs=("renditions",))
+SMALL = MediaSettings(
+    ladder=(180, 120), preset="ultrafast", outputs=("renditions", "thumbnails", "storyboard")
+)
 """Two little rungs: quick to make, and all that most tests look at."""
 
 
