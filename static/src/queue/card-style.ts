@@ -126,7 +126,7 @@ export const cardStyle = css`
   }
 
   .moves .icon {
-    margin-inline: -21px -7px;
+    margin-inline: -21px -6px;
     color: var(--ink-soft);
     stroke-width: 2.4;
   }
