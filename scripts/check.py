@@ -184,6 +184,11 @@ def _listen(browser: Browser, page_url: str, url: str) -> None:
     page.close()
 
 
+def poses(folder: Path) -> None:
+    """Landmarks are those that MediaPipe finds itself, at the files' own times."""
+    print(judge(sys.executable, "-m", "scripts.check_pose", folder / "media"), end="")
+
+
 def hostile(folder: Path) -> None:
     """Every bad file comes to an end with a code, and the server goes on."""
     files = [entry for entry in sorted((folder / "hostile").iterdir()) if _is_medium(entry)]
@@ -212,6 +217,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "crash": crash,
     "hls": hls,
     "players": players,
+    "poses": poses,
     "hostile": hostile,
 }
 

@@ -160,6 +160,8 @@ class Patience(NamedTuple):
     fruitless: float
     park: float
     park_crowded: float
+    pose: float = 10.0
+    """Until a pose process that has pictures must have said something."""
 
 
 class Allowance(NamedTuple):
@@ -211,6 +213,13 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
                 listed = isinstance(field.default, tuple)
                 place[field.name] = value.split(",") if listed and value else value
     return found
+
+
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none."""
+    ours = {PREFIX + name.upper() for name in (*Settings.__struct_fields__, "url", "config")}
+    ours |= {f"{PREFIX}MEDIA_{name.upper()}" for name in MediaSettings.__struct_fields__}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in ours)
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

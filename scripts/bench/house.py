@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ import requests
 
 from scripts.bench.peer import Rung
 from server.pipeline.ladder import peak_bit_rate
-from server.settings import MediaSettings
+from server.settings import MediaSettings, OutputKind
 from tests.support.server import OCTETS, TUS, Server
 
 SETTINGS = MediaSettings()
@@ -26,22 +26,29 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Upload(NamedTuple):
-    """Seconds since the first byte, and the share of bytes that was up when it could be played."""
+    """Seconds since the first byte, and the share of bytes that was up when there was something."""
 
     playable: float
     share: float
     sent: float
     completed: float
     rungs: list[Rung]
+    video: dict[str, Any]
+    """As it was in the end."""
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """One with nothing set."""
+def server(outputs: Sequence[OutputKind] = SETTINGS.outputs, **media: object) -> Iterator[Server]:
+    """One that makes these outputs; what else is not given is as when nothing is set."""
+    given = {f"media_{name}": value for name, value in media.items()}
     ladder = ",".join(map(str, SETTINGS.ladder))
     with tempfile.TemporaryDirectory() as folder:
         found = Server(
-            Path(folder) / "data", media_preset=SETTINGS.preset, media_ladder=ladder
+            Path(folder) / "data",
+            media_preset=SETTINGS.preset,
+            media_ladder=ladder,
+            media_outputs=",".join(outputs),
+            **given,
         ).start()
         try:
             yield found
@@ -60,7 +67,7 @@ def upload(at: Server, path: Path, seconds: float) -> Upload:
 
     def look() -> dict[str, Any]:
         video = at.video(video_id)
-        if video["playback"] and not playable:
+        if (video["playback"] or video["pose"]) and not playable:
             playable.append((time.monotonic() - begun, sent / size))
         return video
 
@@ -80,7 +87,8 @@ def upload(at: Server, path: Path, seconds: float) -> Upload:
     completed = time.monotonic() - begun
     if video["state"] != "completed":
         raise SystemExit(f"{path.name}: {video['state']}, {video['error']}")
-    return Upload(*playable[0], sent_at, completed, rungs(at, video))
+    made = rungs(at, video) if video["playback"] else []
+    return Upload(*playable[0], sent_at, completed, made, video)
 
 
 def rungs(at: Server, video: dict[str, Any]) -> list[Rung]:
@@ -94,7 +102,11 @@ def rungs(at: Server, video: dict[str, Any]) -> list[Rung]:
 
 def cpu(at: Server) -> float:
     """Seconds of processors that a server and all that descended from it have used."""
-    return sum(cpu_of(pid) for pid in [at.pid, *at.descendants()])
+    while True:
+        try:
+            return sum(cpu_of(pid) for pid in [at.pid, *at.descendants()])
+        except FileNotFoundError:  # one has ended; its parent will have its time
+            time.sleep(0.01)
 
 
 def cpu_of(pid: int) -> float:

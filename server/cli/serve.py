@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,15 +12,18 @@ from pathlib import Path
 import click
 
 from server.app import serve as run
-from server.settings import SettingsError, load
+from server.settings import Settings, SettingsError, load, unknown
 from server.telemetry import logs
 from storage.errors import StoreInUse
 
+_log = logging.getLogger(__name__)
+_USUAL = Settings()
+
 
 @click.command()
-@click.option("--host", help="Address to listen on.")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
-@click.option("--data-dir", help="Where everything is kept.")
+@click.option("--host", help=f"Address to listen on [{_USUAL.host}].")
+@click.option("--port", type=int, help=f"Port to listen on; 0 takes a free one [{_USUAL.port}].")
+@click.option("--data-dir", help=f"Where everything is kept [{_USUAL.data_dir}].")
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -33,6 +38,8 @@ def serve(host: str | None, port: int | None, data_dir: str | None, config: Path
     except SettingsError as error:
         raise click.ClickException(f"settings: {error}") from error
     logs.configure(settings.log_level, settings.log_format)
+    for name in unknown(os.environ):
+        _log.warning("no setting is called that", extra={"variable": name})
     os.umask(0o077)  # nothing that is made from here on is for others to read
 
     def ready(url: str) -> None:
@@ -42,6 +49,18 @@ def serve(host: str | None, port: int | None, data_dir: str | None, config: Path
     try:
         asyncio.run(run(settings, ready))
     except StoreInUse as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"cannot start: {error}") from error
+        where = Path(settings.data_dir).resolve()
+        raise click.ClickException(f"{error.sentence()} It is {where}") from error
+    except (OSError, UnicodeError) as error:
+        raise click.ClickException(_why(error, settings)) from error
+
+
+def _why(error: OSError | UnicodeError, settings: Settings) -> str:
+    """Why it did not start, and what would help."""
+    if isinstance(error, UnicodeError):
+        return f"{settings.host!r} is no name of a host"
+    if error.errno == errno.EADDRINUSE:
+        return f"port {settings.port} on {settings.host} is taken; --port 0 takes a free one"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{Path(settings.data_dir).resolve()} is not a directory"
+    return f"cannot start: {error}"

@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from server.cli.client import Client, Trouble, session_secret
+from server.cli.client import Client, Told, Trouble
+from server.cli.remembered import Unfinished, session_secret
 
 _LOOK_EVERY = 0.5
 _LIVE = ("created", "waiting", "active")
@@ -43,8 +44,14 @@ def upload(files: tuple[Path, ...], url: str, rate: int | None, watch: bool) -> 
 
     An upload that was broken off goes on where it stopped when the same file is given again.
     """
+    for path in files:
+        if not path.is_file():
+            raise click.BadParameter(f"{str(path)!r} is no file with an end", param_hint="FILES")
     console = Console(stderr=True)
-    client = Client(url, session_secret())
+    try:
+        client = Client(url, session_secret(), Unfinished())
+    except Trouble as error:
+        raise click.BadParameter(str(error), param_hint="--url") from error
     failed = 0
     for path in files:
         shown = _Shown(console, client, path)
@@ -54,11 +61,7 @@ def upload(files: tuple[Path, ...], url: str, rate: int | None, watch: bool) -> 
                 if watch:
                     shown.follow()
         except Trouble as error:
-            console.print(
-                f"[red]{escape(path.name)}: {escape(str(error))}[/red]",
-                markup=True,
-                highlight=False,
-            )
+            shown.failed(error)
             failed += 1
             continue
         failed += shown.outcome()
@@ -107,6 +110,7 @@ class _Shown:
             nonlocal first
             first = offset
             self._video_id = video_id
+            self._say(f"[dim]is video[/dim] {video_id}")
             self._bars.update(self._sending, completed=offset)
             self._looker.start()
 
@@ -115,7 +119,12 @@ class _Shown:
             note = f"{(offset - first) / spent / 1e6:.1f} MB/s"
             self._bars.update(self._sending, completed=offset, note=note)
 
-        self._client.upload(self._path, rate=rate, on_created=created, on_progress=progress)
+        def trouble(text: str) -> None:
+            self._bars.update(
+                self._sending, note=f"[yellow]{escape(text)} Trying again ...[/yellow]"
+            )
+
+        self._client.upload(self._path, rate, Told(created, progress, trouble))
 
     def follow(self) -> None:
         """Waits until the work has ended."""
@@ -124,24 +133,36 @@ class _Shown:
             if not self._looker.is_alive():
                 self._seen = self._client.video(self._video_id)
 
+    def failed(self, error: Trouble) -> None:
+        """Says why it was given up."""
+        self._say(f"[red]{escape(str(error))}[/red]")
+        if self._video_id:
+            self._say("What has arrived is kept: give the same file again, and it goes on.")
+
     def outcome(self) -> int:
-        """Says how it ended; 1 if it failed."""
+        """Says how it ended; 1 if not as a whole."""
         state = self._seen.get("state")
         error = self._seen.get("error")
         if error:
             colour = "yellow" if state == "partial" else "red"
-            text = f"{escape(self._path.name)}: {error['message']} ({error['code']})"
-            self._console.print(f"[{colour}]{text}[/{colour}]", highlight=False)
+            self._say(f"[{colour}]{error['message']} ({error['code']})[/{colour}]")
         click.echo(f"{self._video_id} {state or 'uploaded'} {self._path.name}")
-        return int(state == "failed")
+        return int(state in ("partial", "failed"))
+
+    def _say(self, text: str) -> None:
+        """A line above the bars, with markup."""
+        name = escape(self._path.name)
+        self._bars.console.print(f"{name}: {text}", highlight=False, soft_wrap=True)
 
     def _look(self) -> None:
         """On a thread: asks the server how far it is."""
         while not self._over.wait(_LOOK_EVERY):
             try:
                 self._seen = self._client.video(self._video_id)
-            except Trouble:
-                continue  # it may come back; the upload itself tells if it does not
+            except Trouble:  # it may come back; the upload itself tells if it does not
+                if self._work is not None:
+                    self._bars.update(self._work, note="[yellow]not known[/yellow]")
+                continue
             self._show(self._seen)
             if self._seen["state"] not in _LIVE:
                 return
@@ -157,9 +178,4 @@ class _Shown:
             self._told_playable = True
             share = stages["receiving"]["percent"]
             url = urljoin(self._client.url, video["playback"]["hls"])
-            text = f"{escape(self._path.name)} plays since {share:.0f} % of it are up:"
-            self._bars.console.print(
-                f"[green]{text}[/green] {url}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            self._say(f"[green]plays since {share:.0f} % of it are up:[/green] {url}")

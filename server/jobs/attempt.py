@@ -91,7 +91,9 @@ class Attempt:
         start = taken.start
         self._posing: Posing | None = None
         if "pose" in start.settings.outputs:
-            self._posing = Posing(pose_processes, start.settings, taken.edition.cuts, taken.poses)
+            self._posing = Posing(
+                pose_processes, start.settings, taken.edition.cuts, taken.poses, patience.pose
+            )
         self._said: deque[tuple[object, int]] = deque()
         """The end of a cut that waits for its poses, and what was said behind it."""
         self._watch = Watch(
@@ -206,9 +208,8 @@ class Attempt:
             process.link.send(message)
         except BlockingIOError as error:
             raise Hung("it does not listen") from error
-        except OSError as error:
-            if not self._said:  # else its last words are still to be heard
-                raise EOFError from error
+        except OSError:
+            return  # it has ended; what it said before is heard first
 
     def _death(self, process: Process) -> JobError:
         """Why the media process is gone."""

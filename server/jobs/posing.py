@@ -8,6 +8,7 @@ process is believed. Where nobody can look for poses, pictures are passed over a
 from __future__ import annotations
 
 import os
+import select
 import time
 from collections import deque
 from collections.abc import Callable, Collection
@@ -27,10 +28,8 @@ from server.pipeline.pose_messages import Look, PoseStart, Ready, Seen, Unable
 from server.protocols import pose
 from server.settings import MediaSettings
 
-_SILENT = 10.0
-"""Seconds without a word after which a pose process that has pictures is given up."""
 _STARTING = 60.0
-"""The same until it has its model."""
+"""Seconds that a pose process has until it has its model."""
 _AHEAD = 4
 """Full cuts of which pictures may come before the first of them is published: an encoder looks
 ahead, and the last cut may be long."""
@@ -67,8 +66,13 @@ class Posing:
         settings: MediaSettings,
         first_cut: int,
         known: Poses,
+        patience: float,
     ) -> None:
-        """`known`: what came of the job's poses before."""
+        """`known`: what came of the job's poses before.
+
+        A pose process that has pictures is given up after `patience` seconds without a word.
+        """
+        self._patience = patience
         self._processes = processes
         self._settings = settings
         self._first_cut = first_cut
@@ -234,9 +238,17 @@ class Posing:
 
     def look_up(self) -> None:
         """Raises `PoseFailed` if the pose process has been silent for too long."""
-        patience = _SILENT if self._ready else _STARTING
-        if self._sent and time.monotonic() - self._heard_at > patience:
+        patience = self._patience if self._ready else _STARTING
+        silent = time.monotonic() - self._heard_at > patience
+        if self._sent and silent and not self._has_spoken():
             raise self._failed(f"it said nothing for {patience:.0f} s")
+
+    def _has_spoken(self) -> bool:
+        """Whether it is only that nobody has listened for so long."""
+        ready = select.poll()
+        if self._process is not None:
+            ready.register(self._process.link.descriptor, select.POLLIN)
+        return bool(ready.poll(0))
 
     def _seen(self, message: Seen) -> None:
         if not self._sent or self._sent[0].slot != message.slot:
@@ -262,7 +274,7 @@ class Posing:
         self.close()  # nobody misses it, as long as there are no pictures for it
 
     def _in_mid_message(self) -> None:
-        if time.monotonic() - self._heard_at > _SILENT:
+        if time.monotonic() - self._heard_at > self._patience:
             raise self._failed("it broke off")
 
     def _failed(self, why: str) -> PoseFailed:

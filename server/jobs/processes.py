@@ -10,6 +10,7 @@ import array
 import contextlib
 import logging
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -199,9 +200,11 @@ class Processes:
         with self._lock:
             if self._control is control:
                 self._control = None
+                control.close()
             left = [p for p in self._processes.values() if p.control is control]
         for process in left:
-            self._gone(process, Exited(process.key, -9, 0.0, 0))
+            status = 0 if self.fault else -signal.SIGKILL
+            self._gone(process, Exited(process.key, status, 0.0, 0, self.fault or ""))
 
     def _loaded(self, reply: Loaded) -> None:
         self.fault = reply.fault

@@ -104,7 +104,7 @@ class Watch:
 
         `crowded`: others wait for the places of jobs that wait for bytes.
         """
-        hung, fruitless, park, park_crowded = self._patience
+        hung, fruitless, park, park_crowded, _ = self._patience
         if not self._complete and self._said is not None and self._said.waiting:
             self._moved_at = self._achieved_at = at
             since, patience = (self._rewarded_at, park_crowded) if crowded else (self._fed_at, park)

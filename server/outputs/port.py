@@ -132,6 +132,13 @@ class PictureOutput(Output, Protocol):
 
 
 @runtime_checkable
+class ChoosingOutput(PictureOutput, Protocol):
+    """Has no use for some pictures, which it does not miss: they need not be scaled for it."""
+
+    def wants(self, picture: Picture) -> bool: ...
+
+
+@runtime_checkable
 class WarmedOutput(PictureOutput, Protocol):
     """Gets pictures from before a resume as well."""
 

@@ -67,6 +67,10 @@ class Poses:
             height=rung.height,
         )
 
+    def wants(self, picture: Picture) -> bool:
+        """Whether a picture is taken, or begins a cut."""
+        return picture.cut is not None or self._takes(picture)
+
     def warm_up(self, picture: Picture) -> None:
         """A picture of the cuts before: whoever is in it will be known."""
         if self._takes(picture):
@@ -88,12 +92,13 @@ class Poses:
         self._finish(tick)
 
     def _takes(self, picture: Picture) -> bool:
-        if picture.held:
-            return False
-        before, self._in_step = self._in_step, int(picture.tick / self._step + _EARLY)
-        return before != self._in_step
+        return not picture.held and self._step_of(picture) != self._in_step
+
+    def _step_of(self, picture: Picture) -> int:
+        return int(picture.tick / self._step + _EARLY)
 
     def _hand_on(self, picture: Picture, *, warm: bool) -> None:
+        self._in_step = self._step_of(picture)
         frame = self._reformatter.reformat(picture.frame, format="rgb24", threads=1)
         self._look(frame, picture.tick, self._cut, warm)
 

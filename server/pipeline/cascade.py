@@ -15,7 +15,7 @@ from typing import ClassVar
 import av
 from av.video.reformatter import Colorspace, VideoReformatter
 
-from server.outputs.port import Picture, PictureOutput, Rung, WarmedOutput
+from server.outputs.port import ChoosingOutput, Picture, PictureOutput, Rung, WarmedOutput
 from server.pipeline.channel import Broken, Channel, Failure
 
 DEPTH = 4
@@ -40,6 +40,11 @@ class Level:
         self._outputs = outputs
         self._below = below
         self._failure = failure
+        self._warmed = [output for output in outputs if isinstance(output, WarmedOutput)]
+        choosing = [output for output in outputs if isinstance(output, ChoosingOutput)]
+        takes_all = below is not None or len(choosing) < len(outputs)
+        self._choosing = [] if takes_all else choosing
+        """All there is, if nobody takes every picture."""
         self._turn = Turner(rotation) if rotation else None
         self._rgb = rgb
         self._reformatter = VideoReformatter()
@@ -57,15 +62,9 @@ class Level:
     def _run(self) -> None:
         try:
             for picture in self.channel:
-                scaled = picture._replace(frame=self._scale(picture.frame))
-                if self._below:
-                    self._below.channel.put(scaled)
-                for output in self._outputs:
-                    if not scaled.warm:
-                        output.picture(scaled)
-                    elif isinstance(output, WarmedOutput):
-                        output.warm_up(scaled)
-                if not scaled.warm:
+                if not self._choosing or any(o.wants(picture) for o in self._choosing):
+                    self._hand_on(picture._replace(frame=self._scale(picture.frame)))
+                if not picture.warm:
                     self.ticks = picture.tick
             if self._below:
                 self._below.finish(self._end)
@@ -76,6 +75,16 @@ class Level:
             pass
         except BaseException as error:
             self._failure.fail(error)
+
+    def _hand_on(self, picture: Picture) -> None:
+        if self._below:
+            self._below.channel.put(picture)
+        if picture.warm:
+            for warmed in self._warmed:
+                warmed.warm_up(picture)
+        else:
+            for output in self._outputs:
+                output.picture(picture)
 
     def _scale(self, frame: av.VideoFrame) -> av.VideoFrame:
         width, height = self._rung.width, self._rung.height

@@ -32,10 +32,10 @@ class Published(NamedTuple):
 
 
 def published(tx: Transaction, edition_id: str) -> Published:
-    """How many frames there are."""
+    """How many frames there are; `first` never falls from a piece to the next."""
     row = tx.row(
         """select first + frames as frames, lost from pieces
-           where edition_id = :id and output = 'pose' order by number desc limit 1""",
+           where edition_id = :id and output = 'pose' order by first desc, number desc limit 1""",
         {"id": edition_id},
     )
     return Published(row["frames"], row["lost"] > 0) if row else Published(0, False)
@@ -45,7 +45,7 @@ def lost(tx: Transaction, edition_id: str) -> list[int]:
     """The cuts of which nobody looked at some pictures."""
     rows = tx.rows(
         """select number from pieces where edition_id = :id and output = 'pose' and lost > 0
-           order by number""",
+           order by first, number""",
         {"id": edition_id},
     )
     return [row["number"] for row in rows]
@@ -77,7 +77,7 @@ def pieces(
                and start = (select max(start) from cuts where edition_id = :id
                  and start <= :start)), 0)
              and c.start < :end
-           order by p.number limit :most""",
+           order by p.first, p.number limit :most""",
         {
             "id": edition_id,
             "since": since,

@@ -17,3 +17,17 @@ def test_ffmpeg_stays_out_of_the_server(server: Server, clips: Clips) -> None:
     server.finished(server.upload(clips("plain.mp4")))
     assert "libavcodec" not in loaded(server.pid)
     assert any("libavcodec" in loaded(pid) for pid in server.descendants())
+
+
+def test_mediapipe_stays_alone(tmp_path: Path, clips: Clips) -> None:
+    """Where it is there is no FFmpeg, and no OpenCV is anywhere."""
+    server = Server(tmp_path / "data", media_outputs="renditions,pose").start()
+    try:
+        server.finished(server.upload(clips("plain.mp4")))
+        family = [loaded(pid) for pid in (server.pid, *server.descendants())]
+        assert "libmediapipe" not in family[0]
+        assert any("libmediapipe" in maps for maps in family)
+        assert not any("libmediapipe" in maps and "libav" in maps for maps in family)
+        assert not any("opencv" in maps or "cv2" in maps for maps in family)
+    finally:
+        server.end()

@@ -18,6 +18,7 @@ from server.protocols.pose import MODELS, Pose
 from tests.support.contract import Contract
 from tests.support.people import swaying
 from tests.support.presentation import Presentation
+from tests.support.rotation import rotated
 from tests.support.server import LIVE, Server, until
 
 CONTRACT = Contract()
@@ -163,6 +164,18 @@ def test_they_come_while_the_file_does(posing: Server, person: Path) -> None:
         f"id: {n}" for n in range(len(TIMES))
     ]
     assert "event: end" in lines
+
+
+def test_people_are_found_upright(posing: Server, tmp_path: Path) -> None:
+    """A phone that was held upright says so beside its pictures, which lie on their side."""
+    lying = swaying(tmp_path / "lying.mp4", TIMES[:20], turned=90)
+    video = posing.finished(posing.upload(rotated(lying, tmp_path / "upright.mp4", 90)))
+    assert (video["state"], video["pose"]["frames"]) == ("completed", 20)
+    people = [frame.people[0] for frame in frames(posing, video) if frame.people]
+    assert len(people) > 15
+    for person in people:
+        nose, left, right = (person.landmarks[n] for n in (0, 11, 12))
+        assert nose[1] < min(left[1], right[1])  # the head is above the shoulders
 
 
 def test_nothing_but_poses(tmp_path: Path, person: Path) -> None:
