@@ -275,4 +275,11 @@ export const cardStyle = css`
       font-size: 0.875rem;
     }
   }
+
+  /* Words matter more than pictures where there is no room for both. */
+  @container (max-width: 319px) {
+    .actions > :not(.end) .icon {
+      display: none;
+    }
+  }
 `;
