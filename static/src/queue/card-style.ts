@@ -203,8 +203,17 @@ export const cardStyle = css`
 
   @container (max-width: 679px) {
     article {
-      grid-template-columns: 152px minmax(0, 1fr);
-      column-gap: 16px;
+      grid-template-columns: 128px minmax(0, 1fr);
+      column-gap: 14px;
+    }
+
+    .actions:not(.asking) {
+      flex-wrap: nowrap;
+      gap: 6px;
+    }
+
+    .actions .button {
+      padding-inline: 11px;
     }
 
     /* What ends something steps back to its picture; its name is still read out. */
