@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.database import Transaction, connect, migrate
@@ -19,6 +19,7 @@ def tx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transaction]:
     connection.close()
 
 
+@settings(deadline=None)
 @given(
     times=st.lists(st.integers(0, 3), max_size=12),
     limit=st.integers(1, 5),
