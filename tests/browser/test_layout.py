@@ -60,7 +60,7 @@ def test_faults_are_found(shared_server: Server, visitors: Visitors) -> None:
 def test_everything_fits_and_can_be_read(
     shared_server: Server, visitors: Visitors, clips: Clips, tmp_path: Path
 ) -> None:
-    """Empty; with a failed, a done and an uploading video; and when it asks back."""
+    """Empty; with a failed, a partial, a done and an uploading video; and when it asks back."""
     text = tmp_path / "A rather long name of a file that is, as it happens, no video at all.mp4"
     text.write_text("this is only text, whatever its name says\n" * 2000)
     visitor = visitors(shared_server, reduced_motion="reduce")
@@ -68,7 +68,10 @@ def test_everything_fits_and_can_be_read(
     expect(page.get_by_role("heading", name="Watch it before")).to_be_visible()
     assert faults(page) == []
 
-    visitor.choose(text, clips("short.mp4", SHORT))
+    cut = tmp_path / "cut off.mp4"
+    cut.write_bytes(clips("dance.mp4", BIG).read_bytes()[:1_500_000])
+    visitor.choose(text, cut, clips("short.mp4", SHORT))
+    expect(visitor.card("cut off").get_by_text("Incomplete", exact=True)).to_be_visible()
     expect(visitor.card(text.stem).get_by_text("Failed", exact=True)).to_be_visible()
     visitor.is_done("short")
     visitor.throttle(20_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import BIG, FIRST, Visitors
@@ -61,7 +62,7 @@ def test_a_poster_comes_with_the_first_seconds(
     after = place.bounding_box()
     assert before is not None
     assert after is not None
-    assert (before["width"], before["height"]) == (after["width"], after["height"])
+    assert (after["width"], after["height"]) == pytest.approx((before["width"], before["height"]))
     assert before["width"] / before["height"] > 1.7
 
 

@@ -12,6 +12,11 @@ const FIRST = [
 ];
 const MORE = [...FIRST, cue('04.000', '05.500', 's.000001.1.jpg#xywh=160,0,160,90')];
 
+/** Lets all promises that are due run. */
+async function turn(): Promise<void> {
+  for (let n = 0; n < 10; n += 1) await Promise.resolve();
+}
+
 describe('tilesOf', () => {
   it('reads places and times', () => {
     const tiles = tilesOf(MORE.join('\n'), BASE);
@@ -77,6 +82,23 @@ describe('Storyboard', () => {
     text = 'WEBVTT\n';
     await board.look(BASE.replace('/e1/', '/e2/'), 1);
     expect([asked.length, board.tiles.length]).toEqual([3, 0]);
+  });
+
+  it('is read once more when there came more while it was read', async () => {
+    const answers: ((text: string) => void)[] = [];
+    const board = new Storyboard(
+      () => new Promise((answer) => answers.push(answer)),
+      async () => {},
+    );
+    const first = board.look(BASE, 4);
+    await turn();
+    const second = board.look(BASE, 5.5);
+    answers[0]?.(FIRST.join('\n'));
+    await first;
+    await turn();
+    answers[1]?.(MORE.join('\n'));
+    await second;
+    expect(board.tiles.length).toBe(3);
   });
 
   it('shows what could be loaded only, and tries again', async () => {

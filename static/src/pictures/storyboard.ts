@@ -35,6 +35,8 @@ export class Storyboard {
       this.#loaded.clear();
     }
     this.#address = address;
+    // What is being read now may have been written before there was so much.
+    await this.#reading;
     if (reach <= this.#reach && this.#tiles.length > 0) return;
     this.#reading ??= this.#again(address, reach);
     await this.#reading;
@@ -85,7 +87,8 @@ export class Storyboard {
 }
 
 async function readText(address: string): Promise<string> {
-  const answer = await fetch(address);
+  // A list that grows may be kept for a second, which can be a second too long.
+  const answer = await fetch(address, { cache: 'no-cache' });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.text();
 }

@@ -126,7 +126,7 @@ export const cardStyle = css`
   }
 
   .moves .icon {
-    margin-inline: -21px -7px;
+    margin-inline: -21px -6px;
     color: var(--ink-soft);
     stroke-width: 2.4;
   }
@@ -203,8 +203,17 @@ export const cardStyle = css`
 
   @container (max-width: 679px) {
     article {
-      grid-template-columns: 152px minmax(0, 1fr);
-      column-gap: 16px;
+      grid-template-columns: 128px minmax(0, 1fr);
+      column-gap: 14px;
+    }
+
+    .actions:not(.asking) {
+      flex-wrap: nowrap;
+      gap: 6px;
+    }
+
+    .actions .button {
+      padding-inline: 11px;
     }
 
     /* What ends something steps back to its picture; its name is still read out. */
@@ -273,6 +282,13 @@ export const cardStyle = css`
       min-width: min-content;
       padding-inline: 6px;
       font-size: 0.875rem;
+    }
+  }
+
+  /* Words matter more than pictures where there is no room for both. */
+  @container (max-width: 319px) {
+    .actions > :not(.end) .icon {
+      display: none;
     }
   }
 `;
