@@ -87,6 +87,7 @@ export const buttons = css`
     transition:
       background-color var(--quick),
       border-color var(--quick),
+      box-shadow var(--quick),
       color var(--quick);
   }
 
@@ -112,9 +113,11 @@ export const buttons = css`
   }
 
   @media (hover: hover) {
+    /* It keeps its weight: a lighter one would look switched off. */
     .button.primary:hover {
-      border-color: var(--ink-soft);
-      background: var(--ink-soft);
+      border-color: var(--ink);
+      background: var(--ink);
+      box-shadow: 0 0 0 4px color-mix(in srgb, var(--ink) 18%, transparent);
     }
   }
 

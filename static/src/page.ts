@@ -3,19 +3,20 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import './api/link-state.ts';
 import type { Library } from './api/library.ts';
 import { reachable } from './api/poller.ts';
-import { received } from './api/video.ts';
 import { base, buttons } from './controls.ts';
 import './i18n/language-switch.ts';
+import type { Messages } from './i18n/en.ts';
+import type { LanguageCode } from './i18n/language.ts';
 import { Localized } from './i18n/localized.ts';
 import { icon, mark } from './icons.ts';
 import { NoticeDismissed } from './notices.ts';
 import { pageStyle } from './page-style.ts';
 import { PlayerClosed, PlayerMoved, type Showing } from './player/player-dialog.ts';
 import { Watching } from './player/watching.ts';
-import { type Card, titleOfCard } from './queue/cards.ts';
+import type { Card } from './queue/cards.ts';
 import { overviewOf } from './queue/overview.ts';
 import { AllRequest } from './queue/overview-bar.ts';
-import { playbackOf } from './queue/phase.ts';
+import { outlookOf, playbackOf } from './queue/phase.ts';
 import type { Queue } from './queue/queue.ts';
 import { OlderWanted, type QueueList } from './queue/queue-list.ts';
 import { CardRequest } from './queue/video-card.ts';
@@ -28,6 +29,9 @@ import type { Uploads } from './upload/uploads.ts';
 
 /** More than these at once nobody wants read out. */
 const MOST_NEWS = 3;
+
+/** A sentence, in whatever language is spoken when it is read. */
+type Line = (text: Messages) => string;
 
 /** The parts that the page brings together. */
 export interface Parts {
@@ -46,12 +50,13 @@ export class Page extends LitElement {
 
   declare parts: Parts;
   /** What became of the last choice of files. */
-  declare notices: readonly string[];
+  declare notices: readonly Line[];
   declare resumable: ReadonlySet<string>;
   readonly #words = new Localized(this);
   readonly #dropping = new Dropping(this, (choice) => this.#add(choice));
   readonly #watching = new Watching(this);
-  #news: readonly string[] = [];
+  /** What was read out last, and in which language: nobody wants it once more in another. */
+  #news: { readonly code: LanguageCode; readonly line: string } | null = null;
 
   constructor() {
     super();
@@ -78,6 +83,7 @@ export class Page extends LitElement {
     library.subscribe(() => {
       // Whoever answers questions again takes bytes again.
       if (reachable(library.link) && !reachable(link)) uploads.wake();
+      if (library.link === 'offline' && link !== 'offline') uploads.cutOff();
       link = library.link;
       this.requestUpdate();
     });
@@ -89,7 +95,7 @@ export class Page extends LitElement {
   }
 
   override render(): TemplateResult {
-    const { text } = this.#words;
+    const { text, code } = this.#words;
     const { library, uploads, queue } = this.parts;
     const { cards } = queue;
     const overview = overviewOf(uploads.all);
@@ -126,11 +132,11 @@ export class Page extends LitElement {
         }
       </main>
       <reelrace-notices
-        .lines=${this.notices}
+        .lines=${this.notices.map((line) => line(text))}
         .mishap=${queue.mishap}
         ?offline=${library.link === 'offline'}
       ></reelrace-notices>
-      <div class="unseen" role="status">${this.#news.join(' ')}</div>
+      <div class="unseen" role="status">${this.#news?.code === code ? this.#news.line : ''}</div>
       <div class="veil" ?hidden=${!this.#dropping.over} aria-hidden="true">
         <p>${icon('upload')}${text.drop.release}</p>
       </div>
@@ -148,19 +154,21 @@ export class Page extends LitElement {
 
   #changed(): void {
     const { news } = this.parts.queue;
-    const says = this.#words.text.news;
-    if (news.length > MOST_NEWS) this.#news = [says.many(news.length)];
-    else if (news.length) this.#news = news.map(({ kind, title }) => says[kind](title));
+    const { text, code } = this.#words;
+    const lines =
+      news.length > MOST_NEWS
+        ? [text.news.many(news.length)]
+        : news.map(({ kind, title }) => text.news[kind](title));
+    if (lines.length) this.#news = { code, line: lines.join(' ') };
     this.requestUpdate();
   }
 
   #add({ files, leftOut }: Choice): void {
-    const { drop } = this.#words.text;
     const { added, known } = this.parts.uploads.add(files);
-    const lines: string[] = [];
-    if (added + known === 0) lines.push(drop.nothing);
-    if (known) lines.push(drop.known(known));
-    if (leftOut && added + known) lines.push(drop.leftOut(leftOut));
+    const lines: Line[] = [];
+    if (added + known === 0) lines.push(({ drop }) => drop.nothing);
+    if (known) lines.push(({ drop }) => drop.known(known));
+    if (leftOut && added + known) lines.push(({ drop }) => drop.leftOut(leftOut));
     this.#tell(lines);
   }
 
@@ -169,7 +177,7 @@ export class Page extends LitElement {
     this.parts.queue.dismissMishap();
   }
 
-  #tell(lines: readonly string[]): void {
+  #tell(lines: readonly Line[]): void {
     this.notices = lines;
   }
 
@@ -204,7 +212,7 @@ export class Page extends LitElement {
     try {
       await this.parts.library.showOlder();
     } catch {
-      this.#tell([this.#words.text.errors.network]);
+      this.#tell([({ errors }) => errors.network]);
     }
   }
 
@@ -219,7 +227,7 @@ export class Page extends LitElement {
       if (!file) return;
       const same = tag(file.name, file.size) === tag(video.filename, video.size);
       if (same) this.#add({ files: [file], leftOut: 0 });
-      else this.#tell([this.#words.text.queue.otherFile(video.filename)]);
+      else this.#tell([({ queue }) => queue.otherFile(video.filename)]);
     });
   }
 
@@ -251,12 +259,11 @@ export class Page extends LitElement {
     const video = card?.video;
     if (!card || !video?.playback) return null;
     const { width, height, playback, poster, storyboard, pose } = video;
-    const open = playback.growing ? (received(video) ? 'processing' : 'uploading') : null;
     return {
       id: video.id,
-      title: titleOfCard(card),
+      title: card.title,
       hls: playback.hls,
-      growing: open,
+      outlook: outlookOf(card, this.parts.library.link !== 'offline'),
       sound: !width,
       aspect: width && height ? width / height : 2,
       poster,

@@ -18,6 +18,8 @@ FIRST = {"movflags": "faststart"}
 """The index comes first, so that a beginning can be read."""
 BIG = Clip(seconds=12, width=640, height=360, keyframe_every=1, options=FIRST)
 """dance.mp4: 2.5 MB, as its upload should take a while."""
+LATE = Clip(seconds=12, width=640, height=360, keyframe_every=1)
+"""The same with its index at its end, as cameras write it."""
 SHORT = Clip(seconds=4, options=FIRST)
 """short.mp4: 40 kB."""
 

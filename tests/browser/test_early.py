@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import BIG, Visitors
+from tests.browser.conftest import BIG, LATE, Visitors
 from tests.conftest import Clips
 from tests.support.server import Server
 
@@ -53,3 +53,17 @@ def test_a_video_plays_before_its_upload_ends(
     expect(card.get_by_role("progressbar")).to_have_count(0)
     expect(visitor.page).to_have_title("Reelrace")
     assert visitor.stored() == path.read_bytes()
+
+
+def test_a_file_with_its_index_at_its_end_says_why_it_does_not_play_yet(
+    shared_server: Server, visitors: Visitors, clips: Clips
+) -> None:
+    visitor = visitors(shared_server)
+    visitor.throttle(100_000)
+    visitor.choose(clips("late.mp4", LATE))
+    line = visitor.card("late").get_by_text("Plays once all of it has arrived")
+    visitor.has_sent("late", 5)
+    expect(line).to_be_visible()
+    visitor.throttle(None)
+    visitor.is_done("late")
+    expect(line).to_be_hidden()

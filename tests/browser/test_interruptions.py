@@ -23,6 +23,9 @@ def test_a_killed_server_is_waited_for(server: Server, visitors: Visitors, clips
     expect(card.get_by_text("It is tried again by itself.")).to_be_visible()
     link = visitor.page.locator("reelrace-link")
     expect(link.get_by_text(re.compile("Reconnecting|No connection"))).to_be_visible()
+    overview = visitor.page.get_by_role("region", name="All uploads")
+    expect(overview.get_by_text("1 waiting for the connection")).to_be_visible()
+    expect(overview.get_by_text("left")).to_be_hidden()
     visitor.throttle(None)
     server.start()
     visitor.is_done("dance")
@@ -69,6 +72,27 @@ def test_a_page_that_was_reloaded_goes_on_with_the_file(
     assert visitor.sent[-1].url == url
     assert visitor.stored() == path.read_bytes()
     assert len(visitor.videos()) == 1
+
+
+def test_the_player_says_why_there_is_no_more(
+    server: Server, visitors: Visitors, clips: Clips
+) -> None:
+    visitor = visitors(server)
+    visitor.forgiven.append(r"net::ERR_")
+    visitor.throttle(120_000)
+    visitor.choose(clips("dance.mp4", BIG))
+    screen = visitor.watch("dance")
+    screen.plays(past=0)
+    screen.element.evaluate("video => video.pause()")
+    foot = visitor.page.locator("reelrace-player .note")
+    expect(foot.get_by_text("Still uploading")).to_be_visible()
+    visitor.page.keyboard.press("Escape")
+    visitor.card("dance").get_by_role("button", name="Pause").click()
+    visitor.watch("dance")
+    screen.element.evaluate("video => video.pause()")
+    expect(foot.get_by_text("The upload is paused")).to_be_visible()
+    server.kill()
+    expect(foot.get_by_text("No connection")).to_be_visible()
 
 
 def test_playing_goes_on_after_the_server_was_away(

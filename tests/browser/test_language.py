@@ -24,7 +24,10 @@ def test_a_choice_is_remembered(shared_server: Server, visitors: Visitors, clips
     page = visitor.page
     visitor.choose(clips("short.mp4", SHORT))
     visitor.is_done("short")
+    told = page.locator(".unseen[role=status]")
+    expect(told).to_have_text("short is done.")
     page.get_by_role("button", name="Deutsch").click()
+    expect(told).to_be_empty()
     card = visitor.card("short")
     for _ in range(2):
         expect(page.get_by_role("button", name="Deutsch", pressed=True)).to_be_visible()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import BIG, SHORT, Visitors
 from tests.conftest import Clips
 from tests.support.server import Server
 
-WIDTHS = (320, 360, 600, 1024, 1440)
+WIDTHS = (320, 360, 390, 600, 1024, 1440)
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 LANGUAGES = ("Deutsch", "English")
 FAULTY = """<!doctype html><style>
@@ -27,7 +29,15 @@ FAULTY = """<!doctype html><style>
 <div style="background: linear-gradient(#fff, #000)"><p style="color: #fff">Half faint</div>
 <div><button style="width: 20px; height: 28px">x</button></div>
 <div>Under<button style="margin-left: -20px">Over</button></div>"""
+RUNGS = "300,240,180,144,120,96"
 AUDIT = Path(__file__).with_name("layout.js").read_text("utf-8")
+
+
+@pytest.fixture
+def server_with_many_rungs(tmp_path: Path) -> Iterator[Server]:
+    found = Server(tmp_path / "data", media_ladder=RUNGS).start()
+    yield found
+    found.end()
 
 
 def faults(page: Page) -> list[str]:
@@ -55,6 +65,22 @@ def test_faults_are_found(shared_server: Server, visitors: Visitors) -> None:
         "<button> “x” is 20 by 28",
         "<div> “UnderOver” lies over <button> “Over”",
     ]
+
+
+def test_an_interrupted_upload_fits(
+    server_with_many_rungs: Server, visitors: Visitors, clips: Clips
+) -> None:
+    """It has the most buttons, and here so many qualities that they take two lines."""
+    visitor = visitors(server_with_many_rungs, reduced_motion="reduce")
+    visitor.page.on("dialog", lambda dialog: dialog.accept())
+    visitor.throttle(200_000)
+    visitor.choose(clips("a long stay.mp4", BIG))
+    card = visitor.card("a long stay")
+    expect(card.get_by_role("button", name="Play")).to_be_visible()
+    visitor.page.reload()
+    expect(card.get_by_text("Interrupted", exact=True)).to_be_visible()
+    expect(card.get_by_text("300p, 240p, 180p, 144p, 120p, 96p")).to_be_visible()
+    assert faults(visitor.page) == []
 
 
 def test_everything_fits_and_can_be_read(

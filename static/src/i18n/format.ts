@@ -2,6 +2,8 @@
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
+const DAY = 86_400_000;
+
 /** Writes numbers the way people of one language read them. */
 export class Formats {
   readonly #locale: string;
@@ -44,11 +46,15 @@ export class Formats {
     return this.#unit('hour', 1).format(whole / 3600);
   }
 
-  /** A moment (milliseconds since 1970): the time of day, and the day unless it is today. */
+  /** A moment (milliseconds since 1970): today or yesterday by that name, else by its date. */
   moment(at: number, now: number): string {
-    const today = new Date(at).toDateString() === new Date(now).toDateString();
-    const day = today ? {} : ({ dateStyle: 'medium' } as const);
-    return new Intl.DateTimeFormat(this.#locale, { ...day, timeStyle: 'short' }).format(at);
+    const days = Math.round((midnight(at) - midnight(now)) / DAY);
+    const day =
+      days === 0 || days === -1
+        ? new Intl.RelativeTimeFormat(this.#locale, { numeric: 'auto' }).format(days, 'day')
+        : new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium' }).format(at);
+    const time = new Intl.DateTimeFormat(this.#locale, { timeStyle: 'short' }).format(at);
+    return `${day}, ${time}`;
   }
 
   size(width: number, height: number): string {
@@ -69,6 +75,11 @@ export class Formats {
     this.#units.set(key, made);
     return made;
   }
+}
+
+/** When the day of a moment began, where the reader is. */
+function midnight(at: number): number {
+  return new Date(at).setHours(0, 0, 0, 0);
 }
 
 function scaled(count: number): { value: number; unit: string; digits: number } {

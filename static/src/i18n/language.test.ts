@@ -92,9 +92,13 @@ describe('Formats', () => {
     expect(plain(german.span(5_400))).toBe('1,5 Std.');
   });
 
-  it('leaves the day out of what was today', () => {
+  it('names the day of a moment', () => {
     const now = new Date(2026, 10, 20, 18).getTime();
-    expect(german.moment(new Date(2026, 10, 20, 9, 5).getTime(), now)).toBe('09:05');
-    expect(german.moment(new Date(2026, 10, 19, 9, 5).getTime(), now)).toContain('19.11.2026');
+    const on = (day: number) => new Date(2026, 10, day, 9, 5).getTime();
+    expect(german.moment(on(20), now)).toBe('heute, 09:05');
+    expect(english.moment(on(20), now)).toBe('today, 09:05');
+    expect(german.moment(on(19), now)).toBe('gestern, 09:05');
+    expect(german.moment(on(18), now)).toBe('18.11.2026, 09:05');
+    expect(german.moment(on(21), now)).toBe('21.11.2026, 09:05');
   });
 });

@@ -4,7 +4,7 @@ import type { Pose } from '../api/video.ts';
 import { base, buttons } from '../controls.ts';
 import { Localized } from '../i18n/localized.ts';
 import { icon } from '../icons.ts';
-import type { Growing } from './player.ts';
+import type { Outlook } from '../queue/phase.ts';
 import { playerDialogStyle } from './player-dialog-style.ts';
 
 /** What is on. */
@@ -12,7 +12,8 @@ export interface Showing {
   readonly id: string;
   readonly title: string;
   readonly hls: string;
-  readonly growing: Growing;
+  /** Null: all of it is there. */
+  readonly outlook: Outlook | null;
   readonly sound: boolean;
   /** Width by height. */
   readonly aspect: number;
@@ -158,7 +159,7 @@ export class PlayerDialog extends LitElement {
       return html`<reelrace-player
         .src=${this.#source}
         .label=${player.label(showing.title)}
-        .growing=${showing.growing}
+        .outlook=${showing.outlook}
         ?sound=${showing.sound}
         .poster=${this.#poster}
         .storyboard=${showing.storyboard}

@@ -213,12 +213,17 @@ export const playerStyle = css`
     animation: pulse 2.2s ease-in-out infinite;
   }
 
-  [data-growing='false'] .dot {
+  [data-tone='done'] .dot {
     background: #45c17d;
     animation: none;
   }
 
-  [data-stuck='true'] .dot {
+  [data-tone='still'] .dot {
+    background: #8595a3;
+    animation: none;
+  }
+
+  [data-tone='stuck'] .dot {
     background: #e6b422;
   }
 

@@ -11,6 +11,7 @@ import { Localized } from '../i18n/localized.ts';
 import { icon } from '../icons.ts';
 import '../overlays/pose.ts';
 import { browserPreferences } from '../preferences.ts';
+import type { Outlook } from '../queue/phase.ts';
 import { playerStyle } from './player-style.ts';
 import { Previews } from './previews.ts';
 import { Stream, type StreamProblem } from './stream.ts';
@@ -19,14 +20,11 @@ import { Stream, type StreamProblem } from './stream.ts';
 const EDGE = 1;
 const SKELETON = 'reelrace.skeleton';
 
-/** What there is more of to come. */
-export type Growing = 'uploading' | 'processing' | null;
-
 export class ReelracePlayer extends LitElement {
   static override properties = {
     src: {},
     label: {},
-    growing: {},
+    outlook: {},
     sound: { type: Boolean, reflect: true },
     poster: {},
     storyboard: {},
@@ -39,7 +37,7 @@ export class ReelracePlayer extends LitElement {
   /** Address of the multivariant playlist. */
   declare src: string;
   declare label: string;
-  declare growing: Growing;
+  declare outlook: Outlook | null;
   /** There is no picture. */
   declare sound: boolean;
   /** What is shown until the first picture is there. */
@@ -63,7 +61,7 @@ export class ReelracePlayer extends LitElement {
     super();
     this.src = '';
     this.label = '';
-    this.growing = null;
+    this.outlook = null;
     this.sound = false;
     this.poster = null;
     this.storyboard = null;
@@ -215,7 +213,7 @@ export class ReelracePlayer extends LitElement {
     const stuck = this.waiting && this.#stream.troubled;
     this.#noted ||= (growing && ready > 0) || stuck;
     if (!this.#noted) return nothing;
-    return html`<p class="note" role="status" data-growing=${growing} data-stuck=${stuck}>
+    return html`<p class="note" role="status" data-tone=${this.#tone(stuck)}>
       <span class="dot"></span>${this.#standing(stuck)}
     </p>`;
   }
@@ -225,11 +223,20 @@ export class ReelracePlayer extends LitElement {
     const { text, format } = this.#words;
     if (stuck) return text.player.trouble;
     if (!growing) return text.player.whole;
-    if (this.waiting && this.#video.currentTime > ready - EDGE) return text.player.edge;
-    const there = format.clock(ready);
-    return this.growing === 'processing'
-      ? text.player.processing(there)
-      : text.player.uploading(there);
+    const edge = this.waiting && this.#video.currentTime > ready - EDGE;
+    if (edge && this.#moves) return text.player.edge;
+    return text.player[this.outlook ?? 'uploading'](format.clock(ready));
+  }
+
+  #tone(stuck: boolean): 'active' | 'done' | 'still' | 'stuck' {
+    if (stuck) return 'stuck';
+    if (!this.#stream.growing) return 'done';
+    if (this.outlook === 'offline') return 'stuck';
+    return this.#moves ? 'active' : 'still';
+  }
+
+  get #moves(): boolean {
+    return this.outlook === 'uploading' || this.outlook === 'processing';
   }
 
   #sorry(problem: StreamProblem): TemplateResult {

@@ -15,10 +15,13 @@ import {
   type Sending,
   sendingOf,
 } from './measure.ts';
-import { phaseOf, playbackOf, problemOfCard, toneOf } from './phase.ts';
+import { late, type Phase, phaseOf, playbackOf, problemOfCard, toneOf } from './phase.ts';
 import './progress.ts';
 
 type Words = { readonly text: Messages; readonly format: Formats };
+/** No byte moves in these. */
+const STILL: ReadonlySet<Phase> = new Set(['paused', 'interrupted', 'reconnecting', 'failed']);
+
 type Part = string | TemplateResult | typeof nothing | null;
 
 /** Size of the picture, qualities, bytes and when it was made. */
@@ -49,7 +52,7 @@ export function race(card: Card, words: Words): TemplateResult | typeof nothing 
   const sent = sendingParts(sending, words);
   const made = making ? makingParts(card, making, words) : null;
   const { text } = words;
-  const resting = phase === 'paused' || phase === 'interrupted' || phase === 'failed';
+  const resting = STILL.has(phase);
   return html`
     <div class="race" data-still=${resting}>
       <reelrace-progress
@@ -65,6 +68,7 @@ export function race(card: Card, words: Words): TemplateResult | typeof nothing 
       ${made ? html`<p class="line made">${made.shown}</p>` : nothing}
       ${made ? moves(movingOf(card), words) : nothing}
       ${early(card, text)}
+      ${late(card) ? html`<p class="line late">${icon('clock')}${text.queue.late}</p>` : nothing}
     </div>
   `;
 }

@@ -61,9 +61,14 @@ export const cardStyle = css`
     clip-path: inset(-4px 0 -4px 1.1em);
   }
 
+  .parts > span {
+    padding-inline-start: 1.1em;
+  }
+
   .parts > span::before {
     display: inline-block;
     width: 1.1em;
+    margin-inline-start: -1.1em;
     color: var(--edge);
     content: '·' / '';
     text-align: center;
@@ -125,7 +130,8 @@ export const cardStyle = css`
     stroke-width: 3;
   }
 
-  .moves .icon {
+  .moves .icon,
+  .late .icon {
     margin-inline: -21px -6px;
     color: var(--ink-soft);
     stroke-width: 2.4;
@@ -270,6 +276,7 @@ export const cardStyle = css`
 
     .actions:not(.asking) {
       flex-wrap: nowrap;
+      align-items: stretch;
     }
 
     .answers {

@@ -4,10 +4,10 @@ import { sampleProgress, sampleVideo } from '../api/video.sample.ts';
 import type { Video } from '../api/video.ts';
 import type { UploadView } from '../upload/view.ts';
 import { type Card, cardsOf, vanished } from './cards.ts';
-import { makingOf, renditionsOf, sendingOf } from './measure.ts';
+import { leadingOf, makingOf, renditionsOf, sendingOf } from './measure.ts';
 import { newsOf } from './news.ts';
 import { overviewOf } from './overview.ts';
-import { actionsOf, phaseOf, problemOfCard } from './phase.ts';
+import { actionsOf, late, outlookOf, phaseOf, problemOfCard } from './phase.ts';
 
 function upload(change: Partial<UploadView> = {}): UploadView {
   return {
@@ -22,6 +22,7 @@ function upload(change: Partial<UploadView> = {}): UploadView {
     videoId: null,
     trouble: null,
     problem: null,
+    late: false,
     batch: 1,
     ...change,
   };
@@ -29,6 +30,7 @@ function upload(change: Partial<UploadView> = {}): UploadView {
 
 const card = (up: Partial<UploadView> | null, video: Partial<Video> | null): Card => ({
   key: 'k',
+  title: 'Clip',
   upload: up && upload(up),
   video: video && sampleVideo(video),
 });
@@ -43,7 +45,7 @@ const growing: Partial<Video> = {
 
 describe('cardsOf', () => {
   it('makes one card of an upload and its video', () => {
-    const [one, two] = cardsOf(
+    const [two, one] = cardsOf(
       [upload({ videoId: 'v1' })],
       [sampleVideo({ id: 'v2' }), sampleVideo({ id: 'v1' })],
     );
@@ -51,16 +53,30 @@ describe('cardsOf', () => {
     expect([two?.key, two?.upload]).toEqual(['v2', null]);
   });
 
-  it('puts the latest choice on top, and keeps the order within it', () => {
-    const cards = cardsOf(
-      [
-        upload({ key: 'a', batch: 1 }),
-        upload({ key: 'b', batch: 2 }),
-        upload({ key: 'c', batch: 2 }),
-      ],
-      [sampleVideo({ id: 'v' })],
-    );
-    expect(cards.map(({ key }) => key)).toEqual(['b', 'c', 'a', 'v']);
+  it('puts the newest on top, as the server will', () => {
+    const uploads = [
+      upload({ key: 'a', videoId: 'v1' }),
+      upload({ key: 'b' }),
+      upload({ key: 'c', videoId: 'v3' }),
+      upload({ key: 'd', videoId: 'unheard of' }),
+    ];
+    const videos = ['v3', 'v1', 'old'].map((id) => sampleVideo({ id }));
+    const order = (...cards: Parameters<typeof cardsOf>) => cardsOf(...cards).map(({ key }) => key);
+    expect(order(uploads, videos)).toEqual(['d', 'c', 'b', 'a', 'old']);
+    expect(order(uploads, [])).toEqual(['d', 'c', 'b', 'a']);
+  });
+
+  it('tells namesakes apart by the names of their files', () => {
+    const named = (id: string, filename: string) => sampleVideo({ id, title: 'Clip', filename });
+    const titles = (...videos: Video[]) => cardsOf([], videos).map(({ title }) => title);
+    expect(titles(named('1', 'Clip.mp4'))).toEqual(['Clip']);
+    expect(titles(named('1', 'Clip.mp4'), named('2', 'Clip.mov'))).toEqual([
+      'Clip.mp4',
+      'Clip.mov',
+    ]);
+    const alone = cardsOf([], [named('1', 'Clip.mp4')]);
+    const both = cardsOf([upload({ filename: 'Clip.avi' })], [named('1', 'Clip.mp4')], alone);
+    expect(both.map(({ title }) => title)).toEqual(['Clip.avi', 'Clip.mp4']);
   });
 
   it('keeps the same object for a card that did not change', () => {
@@ -150,6 +166,13 @@ describe('measure', () => {
     }
   });
 
+  it('leads with the upload as long as bytes are missing', () => {
+    expect(leadingOf(card({ bytes: 750 }, growing))).toEqual({ runner: 'sent', percent: 75 });
+    expect(leadingOf(card({ state: 'done' }, growing))).toEqual({ runner: 'made', percent: 30 });
+    expect(leadingOf(card({ state: 'done' }, null))).toEqual({ runner: 'made', percent: 0 });
+    expect(leadingOf(card(null, { state: 'completed' }))).toBeNull();
+  });
+
   it('tells how much is made, until it is over', () => {
     expect(makingOf(card(null, { state: 'active', playback: null }))).toMatchObject({
       ready: 4,
@@ -163,6 +186,31 @@ describe('measure', () => {
     });
     expect(makingOf(card(null, { state: 'completed' }))).toBeNull();
     expect(renditionsOf(card(null, {}))).toEqual([720, 360]);
+  });
+});
+
+describe('outlookOf', () => {
+  it('tells why there is more to come, or why not yet', () => {
+    expect(outlookOf(card({}, growing), true)).toBe('uploading');
+    expect(outlookOf(card({}, growing), false)).toBe('offline');
+    expect(outlookOf(card({ trouble: 'retrying' }, growing), true)).toBe('offline');
+    expect(outlookOf(card({ state: 'paused' }, growing), true)).toBe('paused');
+    const whole = { ...growing, progress: sampleProgress(1_000) };
+    expect(outlookOf(card({ state: 'done' }, whole), true)).toBe('processing');
+    const silent = { ...growing, progress: sampleProgress(500, 0) };
+    expect(outlookOf(card(null, silent), true)).toBe('interrupted');
+    expect(outlookOf(card(null, { state: 'completed' }), false)).toBeNull();
+  });
+});
+
+describe('late', () => {
+  it('is true until the end is there, or the beginning can be watched after all', () => {
+    const created = { state: 'created', playback: null, progress: sampleProgress(500) } as const;
+    expect(late(card({ late: true }, created))).toBe(true);
+    expect(late(card({ late: true }, null))).toBe(true);
+    expect(late(card({ late: false }, created))).toBe(false);
+    expect(late(card({ late: true }, growing))).toBe(false);
+    expect(late(card({ late: true, state: 'done' }, created))).toBe(false);
   });
 });
 
@@ -187,6 +235,7 @@ describe('overviewOf', () => {
     ]);
     expect(overview).toEqual({
       sending: 1,
+      stuck: 0,
       waiting: 1,
       paused: 0,
       bytes: 1_500,
@@ -194,6 +243,11 @@ describe('overviewOf', () => {
       percent: 50,
       secondsLeft: 15,
     });
+  });
+
+  it('does not call running what waits for the connection', () => {
+    const overview = overviewOf([upload({ trouble: 'offline' }), upload({ trouble: 'retrying' })]);
+    expect(overview).toMatchObject({ sending: 0, stuck: 2, secondsLeft: null });
   });
 
   it('is nothing once all is sent', () => {

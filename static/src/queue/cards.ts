@@ -5,36 +5,41 @@ import type { UploadView } from '../upload/view.ts';
 /** One thing that people see: a file that this page sends, a video of the server, or both. */
 export interface Card {
   readonly key: string;
+  /** The file's name instead of the title where another card has the same title. */
+  readonly title: string;
   readonly upload: UploadView | null;
   readonly video: Video | null;
 }
 
+type Untitled = Omit<Card, 'title'>;
+
 /**
- * Uploads of this page first, the latest choice on top and in its own order, so that nothing
- * moves while they run; then the server's other videos as they come. A card that did not change
- * is the same object as in `before`.
+ * The newest first: the server's order, in which uploads that it does not know yet have the
+ * places that they will have. `uploads` are in the order in which they were chosen. A card that
+ * did not change is the same object as in `before`.
  */
 export function cardsOf(
   uploads: readonly UploadView[],
   videos: readonly Video[],
   before: readonly Card[] = [],
 ): Card[] {
-  const rest = new Map(videos.map((video) => [video.id, video]));
-  const old = new Map(before.map((card) => [card.key, card]));
-  const same = (card: Card): Card => {
-    const last = old.get(card.key);
-    return last && last.upload === card.upload && last.video === card.video ? last : card;
+  const there = new Set(videos.map((video) => video.id));
+  const numbered = uploads.map((upload, place) => ({ upload, place }));
+  const sent = new Map(numbered.map((entry) => [entry.upload.videoId, entry]));
+  const unknown = numbered.filter(({ upload }) => !there.has(upload.videoId ?? '')).reverse();
+  /** Those that were chosen after the one at `place`. */
+  const newer = (place: number): Untitled[] => {
+    const older = unknown.findIndex((entry) => entry.place <= place);
+    return unknown
+      .splice(0, older === -1 ? unknown.length : older)
+      .map(({ upload }) => ({ key: upload.key, upload, video: null }));
   };
-  const ordered = [...uploads].sort((a, b) => b.batch - a.batch);
-  const sent = ordered.map((upload) => {
-    const video = upload.videoId === null ? null : (rest.get(upload.videoId) ?? null);
-    if (video) rest.delete(video.id);
-    return same({ key: upload.key, upload, video });
+  const cards = videos.flatMap((video): Untitled[] => {
+    const { upload, place } = sent.get(video.id) ?? { upload: null, place: -1 };
+    return [...newer(place), { key: upload?.key ?? video.id, upload, video }];
   });
-  return [
-    ...sent,
-    ...[...rest.values()].map((video) => same({ key: video.id, upload: null, video })),
-  ];
+  cards.push(...newer(-1));
+  return titled(cards, before);
 }
 
 /** Ids of videos that cards had and the server no longer names: somebody removed them. */
@@ -43,6 +48,26 @@ export function vanished(before: readonly Card[], videos: readonly Video[]): str
   return before.flatMap((card) => (card.video && !there.has(card.video.id) ? card.video.id : []));
 }
 
-export function titleOfCard(card: Card): string {
-  return card.video?.title || card.upload?.title || card.upload?.filename || '';
+export function filenameOf({ video, upload }: Untitled): string {
+  return video?.filename || upload?.filename || '';
+}
+
+function titled(cards: readonly Untitled[], before: readonly Card[]): Card[] {
+  const old = new Map(before.map((card) => [card.key, card]));
+  const namesakes = new Map<string, number>();
+  for (const card of cards) {
+    const title = titleOf(card);
+    namesakes.set(title, (namesakes.get(title) ?? 0) + 1);
+  }
+  return cards.map((card) => {
+    const own = titleOf(card);
+    const title = (namesakes.get(own) ?? 0) > 1 ? filenameOf(card) || own : own;
+    const last = old.get(card.key);
+    const same = last?.title === title && last.upload === card.upload && last.video === card.video;
+    return last && same ? last : { ...card, title };
+  });
+}
+
+function titleOf({ video, upload }: Untitled): string {
+  return video?.title || upload?.title || upload?.filename || '';
 }

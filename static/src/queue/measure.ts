@@ -90,13 +90,20 @@ export function renditionsOf({ video }: Card): number[] {
   return video ? sidesOf(video) : [];
 }
 
-/** How far everything is, 0 to 100; null when nothing is under way. */
-export function wholeOf(card: Card): number | null {
+/** The runner that the end waits for, and how far it is. */
+export interface Leading {
+  readonly runner: 'sent' | 'made';
+  /** The same number as in words. */
+  readonly percent: number;
+}
+
+/** Upload as long as bytes are missing, then processing; null when nothing is under way. */
+export function leadingOf(card: Card): Leading | null {
   const phase = phaseOf(card);
   if (phase === 'completed' || phase === 'partial' || phase === 'failed') return null;
-  if (card.video) return card.video.progress.percent;
   const sending = sendingOf(card);
-  return sending ? sending.percent / 2 : null;
+  if (sending && !sending.done) return { runner: 'sent', percent: sending.percent };
+  return { runner: 'made', percent: makingOf(card)?.percent ?? 0 };
 }
 
 function sidesOf(video: Video): number[] {

@@ -1,5 +1,5 @@
 // Changes when: which changes people who cannot see the page are told does.
-import { type Card, titleOfCard } from './cards.ts';
+import type { Card } from './cards.ts';
 import { phaseOf, playbackOf } from './phase.ts';
 
 export interface News {
@@ -13,7 +13,7 @@ export function newsOf(before: readonly Card[], after: readonly Card[]): News[] 
   return after.flatMap((card): News[] => {
     const last = old.get(card.key);
     if (!last || last === card) return [];
-    const title = titleOfCard(card);
+    const { title } = card;
     const phase = phaseOf(card);
     if (phase !== phaseOf(last)) {
       if (phase === 'completed' || phase === 'partial' || phase === 'failed') {

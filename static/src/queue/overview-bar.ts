@@ -32,16 +32,16 @@ export class OverviewBar extends LitElement {
     const { overview } = this;
     if (!overview) return nothing;
     const { text, format } = this.#words;
-    const { sending, waiting, paused } = overview;
+    const { sending, stuck, waiting, paused } = overview;
     const counts = [
       sending ? text.overview.sending(sending) : null,
+      stuck ? text.overview.stuck(stuck) : null,
       waiting ? text.overview.waiting(waiting) : null,
       paused ? text.overview.paused(paused) : null,
     ].filter(Boolean);
     const amount = text.queue.of(format.bytes(overview.bytes), format.bytes(overview.size));
     const left = overview.secondsLeft ? text.queue.left(format.span(overview.secondsLeft)) : null;
-    const moving = sending + waiting > 0;
-    const action = moving ? 'pause' : 'resume';
+    const action = sending + stuck + waiting > 0 ? 'pause' : 'resume';
     return html`
       <section aria-label=${text.overview.title}>
         <div class="words">
@@ -49,14 +49,14 @@ export class OverviewBar extends LitElement {
           <span>${[amount, left].filter(Boolean).join(' · ')}</span>
         </div>
         <reelrace-progress
-          ?still=${!moving}
+          ?still=${sending === 0}
           .sent=${overview.percent}
           .sentLabel=${text.overview.title}
           .sentText=${`${format.percent(overview.percent)}, ${amount}`}
         ></reelrace-progress>
         <button class="button" @click=${() => this.dispatchEvent(new AllRequest(action))}>
-          ${icon(moving ? 'pause' : 'resume')}
-          ${moving ? text.overview.pauseAll : text.overview.resumeAll}
+          ${icon(action)}
+          ${action === 'pause' ? text.overview.pauseAll : text.overview.resumeAll}
         </button>
       </section>
     `;

@@ -4,6 +4,8 @@ import type { UploadView } from '../upload/view.ts';
 /** All uploads of this page that still have something to send. */
 export interface Overview {
   readonly sending: number;
+  /** Those that wait for the connection. */
+  readonly stuck: number;
   readonly waiting: number;
   readonly paused: number;
   readonly bytes: number;
@@ -20,11 +22,13 @@ export function overviewOf(uploads: readonly UploadView[]): Overview | null {
   const counted = uploads.filter((u) => u.batch >= oldest && u.state !== 'failed');
   const bytes = sum(counted.map((upload) => upload.bytes));
   const size = sum(counted.map((upload) => upload.size));
-  const running = open.filter((upload) => upload.state === 'uploading');
+  const begun = open.filter((upload) => upload.state === 'uploading');
+  const running = begun.filter((upload) => !upload.trouble);
   const perSecond = sum(running.map((upload) => upload.perSecond ?? 0));
   const left = sum(open.filter((u) => u.state !== 'paused').map((u) => u.size - u.bytes));
   return {
     sending: running.length,
+    stuck: begun.length - running.length,
     waiting: open.filter((upload) => upload.state === 'waiting').length,
     paused: open.filter((upload) => upload.state === 'paused').length,
     bytes,

@@ -123,13 +123,35 @@ export function playbackOf(card: Card): Playback | null {
   return card.video?.playback ?? null;
 }
 
+/** Why there is more to come of what can be watched, or why there is not yet. */
+export type Outlook = 'uploading' | 'processing' | 'paused' | 'interrupted' | 'offline';
+
+/** Null: all of it is there. `reachable`: the server can be reached. */
+export function outlookOf(card: Card, reachable: boolean): Outlook | null {
+  if (!playbackOf(card)?.growing) return null;
+  const phase = phaseOf(card);
+  if (!reachable || phase === 'reconnecting') return 'offline';
+  if (phase === 'paused' || phase === 'interrupted') return phase;
+  return card.video && received(card.video) ? 'processing' : 'uploading';
+}
+
+/** What can be watched of it waits for its end, as this page knows: its index is there. */
+export function late(card: Card): boolean {
+  return card.upload?.late === true && !playbackOf(card) && unsent(card);
+}
+
+function unsent({ upload, video }: Card): boolean {
+  return upload?.state !== 'done' && !(video && received(video)) && video?.state !== 'failed';
+}
+
 /** Why it failed or ended early. */
 export function problemOfCard({ upload, video }: Card): Problem | null {
-  if (video?.error && (video.state === 'failed' || video.state === 'partial')) {
-    const { code, message, detail } = video.error;
-    return { code, title: message, detail };
-  }
-  return upload?.problem ?? null;
+  return (video && problemOf(video)) ?? upload?.problem ?? null;
+}
+
+export function problemOf({ error, state }: Video): Problem | null {
+  if (!error || (state !== 'failed' && state !== 'partial')) return null;
+  return { code: error.code, title: error.message, detail: error.detail };
 }
 
 /** Something is worth losing if it is cancelled. */

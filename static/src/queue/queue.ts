@@ -4,9 +4,9 @@ import type { Library } from '../api/library.ts';
 import { ApiError, ownProblem, type Problem } from '../api/problem.ts';
 import { Observable } from '../observable.ts';
 import type { Uploads } from '../upload/uploads.ts';
-import { type Card, cardsOf, titleOfCard, vanished } from './cards.ts';
+import { type Card, cardsOf, vanished } from './cards.ts';
 import { type News, newsOf } from './news.ts';
-import { problemOfCard, repeatable } from './phase.ts';
+import { problemOf, repeatable } from './phase.ts';
 
 /** Something that did not work, outside of any one card. */
 export interface Mishap {
@@ -97,7 +97,7 @@ export class Queue extends Observable {
 
   #tell(card: Card, error: unknown): void {
     const problem = error instanceof ApiError ? error.problem : ownProblem('network');
-    this.#mishap = { title: titleOfCard(card), problem };
+    this.#mishap = { title: card.title, problem };
     this.changed();
   }
 
@@ -109,7 +109,7 @@ export class Queue extends Observable {
     for (const id of vanished(this.#cards, this.#library.videos)) this.#uploads.drop(id);
     for (const video of this.#library.videos) {
       if (video.state !== 'failed') continue;
-      const problem = problemOfCard({ key: video.id, upload: null, video });
+      const problem = problemOf(video);
       if (problem) this.#uploads.refuse(video.id, problem);
     }
     this.#settling = false;

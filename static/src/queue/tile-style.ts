@@ -153,6 +153,10 @@ export const tileStyle = css`
     transition: stroke-dashoffset 400ms linear;
   }
 
+  .ring .made {
+    stroke: #d5e7ff;
+  }
+
   span.share {
     font-size: 0.75rem;
     font-weight: 650;

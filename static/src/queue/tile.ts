@@ -5,8 +5,8 @@ import { Localized } from '../i18n/localized.ts';
 import { type IconName, icon } from '../icons.ts';
 import type { Tile as Still } from '../pictures/cues.ts';
 import { Storyboard } from '../pictures/storyboard.ts';
-import { type Card, titleOfCard } from './cards.ts';
-import { wholeOf } from './measure.ts';
+import type { Card } from './cards.ts';
+import { type Leading, leadingOf } from './measure.ts';
 import { type Phase, phaseOf, playbackOf } from './phase.ts';
 import { tileStyle } from './tile-style.ts';
 
@@ -58,7 +58,7 @@ export class ReelraceTile extends LitElement {
     const { card } = this;
     const { format } = this.#words;
     const { video } = card;
-    const whole = wholeOf(card);
+    const leading = leadingOf(card);
     const length = this.share === null ? (video?.duration ?? null) : this.share * this.#seconds;
     const playable = playbackOf(card) !== null;
     const sound = playable && !video?.width;
@@ -68,7 +68,7 @@ export class ReelraceTile extends LitElement {
         ${sound ? waves() : nothing}
         ${this.still ? this.#frame(this.still) : nothing}
         <div class="disc" aria-hidden="true" ?data-away=${this.still !== null}>
-          ${whole === null ? nothing : ring(whole)} ${this.#inside(playable, whole)}
+          ${leading ? ring(leading) : nothing} ${this.#inside(playable, leading)}
         </div>
         ${
           length
@@ -144,7 +144,7 @@ export class ReelraceTile extends LitElement {
 
   #poster(src: string): TemplateResult {
     const there = (event: Event) => (event.target as Element).toggleAttribute('data-there', true);
-    const alt = this.#words.text.queue.poster(titleOfCard(this.card));
+    const alt = this.#words.text.queue.poster(this.card.title);
     return html`
       ${
         this.#shape === 'framed'
@@ -163,24 +163,24 @@ export class ReelraceTile extends LitElement {
     </div>`;
   }
 
-  #inside(playable: boolean, whole: number | null): TemplateResult | TemplateResult<2> {
+  #inside(playable: boolean, leading: Leading | null): TemplateResult | TemplateResult<2> {
     if (playable) return icon('play');
     const symbol = SYMBOLS[phaseOf(this.card)];
     if (symbol) return icon(symbol);
-    return whole === null
-      ? icon('clock')
-      : html`<span class="share">${this.#words.format.percent(whole)}</span>`;
+    return leading
+      ? html`<span class="share">${this.#words.format.percent(leading.percent)}</span>`
+      : icon('clock');
   }
 
   static override styles = [base, tileStyle];
 }
 
-/** A pie that fills up clockwise. */
-function ring(whole: number): TemplateResult<2> {
+/** A pie that fills up clockwise, in the colour of its runner. */
+function ring({ runner, percent }: Leading): TemplateResult<2> {
   return svg`<svg class="ring" viewBox="0 0 48 48" fill="none" focusable="false">
     <circle cx="24" cy="24" r=${RADIUS} />
-    <circle class="share" cx="24" cy="24" r=${RADIUS} transform="rotate(-90 24 24)"
-      stroke-dasharray=${ROUND} stroke-dashoffset=${ROUND * (1 - whole / 100)} />
+    <circle class="share ${runner}" cx="24" cy="24" r=${RADIUS} transform="rotate(-90 24 24)"
+      stroke-dasharray=${ROUND} stroke-dashoffset=${ROUND * (1 - percent / 100)} />
   </svg>` as TemplateResult<2>;
 }
 

@@ -6,7 +6,7 @@ import { Localized } from '../i18n/localized.ts';
 import { type IconName, icon } from '../icons.ts';
 import { facts, race, remarks } from './card-lines.ts';
 import { cardStyle } from './card-style.ts';
-import { type Card, titleOfCard } from './cards.ts';
+import { type Card, filenameOf } from './cards.ts';
 import { chip, chipStyle } from './chip.ts';
 import { type Action, actionsOf, begun, phaseOf, playbackOf, toneOf } from './phase.ts';
 import './tile.ts';
@@ -86,7 +86,7 @@ export class VideoCard extends LitElement {
       >
         <reelrace-tile .card=${card} @click=${this.#play}></reelrace-tile>
         <div class="head">
-          <h3 id="title" title=${titleOfCard(card)}>${titleOfCard(card)}</h3>
+          <h3 id="title" title=${filenameOf(card) || card.title}>${card.title}</h3>
           ${chip(toneOf(phase), text.phases[phase])}
           ${facts(card, this.#words, Date.now())}
         </div>
@@ -130,7 +130,7 @@ export class VideoCard extends LitElement {
           (action) => html`
             <button
               class="button ${this.#weight(action)} ${PLACES[action]}"
-              aria-label=${text.actions.on(name(action), titleOfCard(this.card))}
+              aria-label=${text.actions.on(name(action), this.card.title)}
               @click=${() => this.#ask(action)}
             >
               ${icon(ICONS[action])}<span>${name(action)}</span>

@@ -9,6 +9,7 @@ import type {
 import { ownProblem, type Problem } from '../api/problem.ts';
 import type { Clock } from '../clock.ts';
 import { Observable } from '../observable.ts';
+import { indexAtEnd } from './boxes.ts';
 import { titleOf } from './files.ts';
 import { after, type UploadAction, type UploadState } from './lifecycle.ts';
 import { Pace, timeLeft } from './pace.ts';
@@ -66,6 +67,7 @@ export class Transfer extends Observable {
       videoId: null,
       trouble: null,
       problem: null,
+      late: false,
       batch,
     };
   }
@@ -113,6 +115,11 @@ export class Transfer extends Observable {
     if (this.#move('fail', { problem, trouble: null })) void this.#stop(false);
   }
 
+  /** The server cannot be reached: nothing moves until it can, or a byte gets through. */
+  cutOff(): void {
+    if (this.state === 'uploading' && !this.#view.trouble) this.#set({ trouble: 'offline' });
+  }
+
   /** The connection is back. */
   wake(): void {
     if (this.state === 'uploading' && this.#view.trouble) this.#again();
@@ -131,6 +138,7 @@ export class Transfer extends Observable {
     if (this.#opening || this.#creating) return;
     if (!this.#tus) {
       this.#opening = true;
+      void this.#look();
       this.#tus = this.#around.make(this.file, this.#options());
       // What is not found is simply sent from the start.
       const previous = await this.#tus.findPreviousUploads().catch(() => []);
@@ -221,6 +229,12 @@ export class Transfer extends Observable {
     this.#creating = false;
     if (this.state !== 'uploading' || this.#view.trouble === 'offline') return;
     this.#move('fail', { problem: reason(error).problem, trouble: null });
+  }
+
+  async #look(): Promise<void> {
+    // Who cannot read it will hear of that when it is sent.
+    const index = await indexAtEnd(this.file).catch(() => null);
+    if (index) this.#set({ late: true });
   }
 
   /** A file that was changed, moved or deleted looks like a broken connection. */

@@ -110,6 +110,11 @@ export class Uploads extends Observable {
     }
   }
 
+  /** The server does not answer any more. */
+  cutOff(): void {
+    for (const transfer of this.#transfers) transfer.cutOff();
+  }
+
   /** The browser says that there is a connection again. */
   wake(): void {
     for (const transfer of this.#transfers) transfer.wake();

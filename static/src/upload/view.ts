@@ -18,6 +18,8 @@ export interface UploadView {
   readonly videoId: string | null;
   readonly trouble: Trouble | null;
   readonly problem: Problem | null;
+  /** Nothing of it can be watched before all of it has arrived. */
+  readonly late: boolean;
   /** Files chosen together have the same number; later choices have greater ones. */
   readonly batch: number;
 }
