@@ -128,7 +128,6 @@ def _uploading(
         kept.sources,
         kept.files,
         arrival,
-        max_size=settings.max_upload_size,
         body_timeout=settings.body_timeout,
         takeover_after=settings.takeover_after,
         on_bytes=on_bytes,
@@ -205,6 +204,7 @@ async def house(
                 sources,
                 files,
                 creating,
+                arrival,
                 receiver,
                 removal,
                 urls,
@@ -225,7 +225,7 @@ async def house(
         await queue.start()
         stack.push_async_callback(queue.stop)
         stack.push_async_callback(worker.drain)
-        for running in (dispatcher.run(), news.run(), bus.run(), joining.run()):
+        for running in (dispatcher.run(), news.run(), bus.run(), joining.run(), _begin(upkeep)):
             stack.push_async_callback(_cancelled, asyncio.create_task(running))
 
         await arrival.recover()
@@ -236,6 +236,14 @@ async def house(
 
         app.on_shutdown.append(drain)
         yield app
+
+
+async def _begin(upkeep: Upkeep) -> None:
+    """What became due while no server ran; nobody waits for it."""
+    try:
+        await upkeep.run()
+    except Exception:
+        _log.exception("the upkeep stumbled")
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

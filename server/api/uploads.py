@@ -16,10 +16,18 @@ import msgspec
 from aiohttp import web
 
 from server.api.creating import Creating, Wish, joined_offset
-from server.api.receiving import Receiver
+from server.api.receiving import Holder, Receiver
 from server.api.sessions import principal
 from server.api.urls import Urls
-from server.errors import EncodingRefused, FinalUpload, NotFound, UploadExpired
+from server.errors import (
+    EncodingRefused,
+    FinalUpload,
+    NotFound,
+    QuotaExceeded,
+    TooLarge,
+    UploadExpired,
+)
+from server.jobs.arrival import Arrival
 from server.jobs.removal import Removal
 from server.protocols import metadata, tus
 from server.protocols.resumable import UploadState, judge_told_length
@@ -72,6 +80,7 @@ class Uploads:
         sources: Sources,
         executor: Executor,
         creating: Creating,
+        arrival: Arrival,
         receiver: Receiver,
         removal: Removal,
         urls: Urls,
@@ -81,6 +90,7 @@ class Uploads:
         self._sources = sources
         self._executor = executor
         self._creating = creating
+        self._arrival = arrival
         self._receiver = receiver
         self._removal = removal
         self._urls = urls
@@ -129,9 +139,9 @@ class Uploads:
         )
         upload, offset = made.upload, made.offset
         if creation.with_upload and offset == 0:
-            found = await self._existing(upload.id)  # its video may have been deleted just now
             async with self._receiver.claim(upload.id, 0, request.content) as holder:
-                offset = await self._receiver.receive(found.upload, holder, promise)
+                found = await self._existing(upload.id)  # it may have been deleted just now
+                offset = await self._receive(found, holder, promise)
         location = self._urls.absolute(request, f"/files/{upload.id}")
         headers = tus.created(location, offset, made.expires_at) | _named(upload)
         return web.Response(status=201, headers=headers)
@@ -160,13 +170,14 @@ class Uploads:
         if (await self._existing(upload_id)).upload.kind == "joined":
             raise FinalUpload
         async with self._receiver.claim(upload_id, offset, request.content) as holder:
-            upload = (await self._existing(upload_id)).upload
-            there = await self._receiver.acknowledge(upload)
-            tus.judge(request.headers, UploadState(there, upload.length))
-            upload = await self._told(request, upload, there)
-            reached = await self._receiver.receive(upload, holder, promise)
-        found = await self._existing(upload_id)
-        return web.Response(status=204, headers=tus.appended(reached, found.expires_at))
+            found = await self._existing(upload_id)
+            there = await self._receiver.acknowledge(found.upload)
+            tus.judge(request.headers, UploadState(there, found.upload.length))
+            found = found._replace(upload=await self._told(request, found.upload, there))
+            reached = await self._receive(found, holder, promise)
+        done = found.upload.kind == "whole" and reached == found.upload.length
+        expires_at = None if done else self._arrival.expiry()
+        return web.Response(status=204, headers=tus.appended(reached, expires_at))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Ends the upload. An unfinished one takes its video with it."""
@@ -241,6 +252,17 @@ class Uploads:
         if found.expires_at is not None and found.expires_at <= now():
             raise UploadExpired
         return found
+
+    async def _receive(self, found: Found, holder: Holder, promise: Promise | None) -> int:
+        most = found.upload.length
+        if most is None:
+            most = await self._creating.room(found.upload)
+        try:
+            return await self._receiver.receive(found.upload, found.source, holder, most, promise)
+        except QuotaExceeded as error:
+            if most < self._capabilities.max_size:
+                raise
+            raise TooLarge(**error.facts) from None
 
     async def _told(self, request: web.Request, upload: Upload, there: int) -> Upload:
         """The upload with the length that a PATCH tells of one that had none."""

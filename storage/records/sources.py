@@ -26,8 +26,6 @@ class Twin(NamedTuple):
 
     source: Source
     edition_id: str | None
-    outputs: str
-    """Of its video, as in `Video`."""
 
 
 def prolong(tx: Transaction, source_id: str, expires_at: int) -> None:
@@ -86,18 +84,18 @@ def twin(
     """Somebody's oldest whole source with these bytes, first of all one that is finished with the
     same `outputs`."""
     row = tx.row(
-        f"""select {_COLUMNS}, v.outputs, case when j.state = 'completed' and v.outputs = :outputs
-              then v.edition_id end as edition_id
+        f"""select {_COLUMNS}, case when j.state = 'completed' and v.outputs = :outputs
+              then v.edition_id end as finished
             from sources s join videos v on v.source_id = s.id and v.removed_at is null
             left join jobs j on j.video_id = v.id
             where s.owner = :owner and s.digest = :digest and s.length = :length and s.ended = 1
-            order by edition_id is null, s.created_at, s.id limit 1""",
+            order by finished is null, s.created_at, s.id limit 1""",
         {"owner": owner, "digest": digest, "length": length, "outputs": outputs},
     )
     if row is None:
         return None
-    edition_id, made = row.pop("edition_id"), row.pop("outputs")
-    return Twin(msgspec.convert(row, Source, strict=False), edition_id, made)
+    edition_id = row.pop("finished")
+    return Twin(msgspec.convert(row, Source, strict=False), edition_id)
 
 
 def doubles(tx: Transaction, ended: list[str]) -> list[tuple[str, str]]:
