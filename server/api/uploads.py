@@ -262,7 +262,7 @@ class Uploads:
         except QuotaExceeded as error:
             if most < self._capabilities.max_size:
                 raise
-            raise TooLarge(**error.facts) from None
+            raise TooLarge(offset=error.facts.get("offset")) from None
 
     async def _told(self, request: web.Request, upload: Upload, there: int) -> Upload:
         """The upload with the length that a PATCH tells of one that had none."""

@@ -61,7 +61,7 @@ def test_quotas(tmp_path: Path) -> None:
     try:
         first = server.create(900)
         assert code(CHECK(server.create(101))) == (413, "quota_exceeded")
-        theirs = server.create(101, **{"X-User-Session": "another-" + "y" * 32})
+        theirs = post(server, {"Upload-Length": "101", "X-User-Session": "another-" + "y" * 32})
         assert theirs.status_code == 201
         assert server.create(50).status_code == 201
         assert server.create(10).status_code == 201
