@@ -28,6 +28,7 @@ from server.api.problems import problems
 from server.api.receiving import Receiver
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
+from server.api.unfinished import Unfinished
 from server.api.uploads import Uploads
 from server.api.urls import Urls
 from server.api.video_view import Paces, VideoView
@@ -213,6 +214,7 @@ async def house(
                 urls,
                 settings.max_upload_size,
             ),
+            Unfinished(database, sources, urls),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, kept.secret),

@@ -148,6 +148,19 @@ def unowned(tx: Transaction) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def unfinished_of(tx: Transaction, owner: str, at: int, limit: int) -> list[Source]:
+    """Somebody's sources that still wait for bytes and have not expired, the newest first."""
+    rows = tx.rows(
+        f"""select {_COLUMNS} from sources s
+            where s.owner = :owner and s.ended = 0 and (s.expires_at is null or s.expires_at > :at)
+              and not exists (select 1 from videos v
+                where v.source_id = s.id and v.removed_at is not null)
+            order by s.created_at desc, s.id desc limit :limit""",
+        {"owner": owner, "at": at, "limit": limit},
+    )
+    return msgspec.convert(rows, list[Source], strict=False)
+
+
 def unfinished(tx: Transaction) -> list[str]:
     """Ids of sources that still wait for bytes."""
     return [row["id"] for row in tx.rows("select id from sources where ended = 0")]
