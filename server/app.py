@@ -15,6 +15,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from server.api.connections import Door, most_connections, raise_descriptors
+from server.api.creating import Creating, Quotas
 from server.api.events import Events
 from server.api.headers import cors
 from server.api.health import Health
@@ -27,12 +28,16 @@ from server.api.problems import problems
 from server.api.receiving import Receiver
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
+from server.api.unfinished import Unfinished
 from server.api.uploads import Uploads
 from server.api.urls import Urls
 from server.api.video_view import Paces, VideoView
 from server.api.videos import Videos
 from server.events.bus import Bus
+from server.jobs.arrival import Arrival
 from server.jobs.dispatcher import Dispatcher
+from server.jobs.expiry import Expiry
+from server.jobs.joining import Joining
 from server.jobs.processes import MediaProcesses, PoseProcesses
 from server.jobs.queue import Queue
 from server.jobs.removal import Removal
@@ -44,7 +49,7 @@ from storage.connector import SqliteConnector
 from storage.crossing import Crossing
 from storage.database import Database
 from storage.editions import Editions
-from storage.model import Upload
+from storage.model import Source, Upload
 from storage.paths import DataDirectory
 from storage.recovery import recover
 from storage.retention import Eraser
@@ -70,25 +75,67 @@ class _Kept(NamedTuple):
     sources: Sources
     editions: Editions
     files: ThreadPoolExecutor
+    background: ThreadPoolExecutor
     secret: bytes
 
 
 async def _open(stack: contextlib.AsyncExitStack, settings: Settings) -> _Kept:
     """Opens the data directory, after putting right what a fall has left; `stack` closes it."""
-    directory = DataDirectory(Path(settings.data_dir))
+    rows = Path(settings.database_dir) if settings.database_dir else None
+    directory = DataDirectory(Path(settings.data_dir), rows)
     directory.prepare()
     stack.callback(directory.release)
     database = Database(directory.database)
     database.open()
     stack.callback(database.close)
-    sources, editions = Sources(directory), Editions(directory, settings.min_free_space)
+    sources = Sources(directory, settings.uploads_leave_free, digests=settings.digests)
+    editions = Editions(directory, settings.min_free_space)
     files = ThreadPoolExecutor(8, thread_name_prefix="files")
     stack.callback(files.shutdown)
+    background = ThreadPoolExecutor(2, thread_name_prefix="background")
+    stack.callback(background.shutdown)
     loop = asyncio.get_running_loop()
     done = await loop.run_in_executor(files, recover, directory, database, sources, editions)
     if any(done.values()):
         _log.info("recovered", extra=done)
-    return _Kept(database, sources, editions, files, directory.secret())
+    return _Kept(database, sources, editions, files, background, directory.secret())
+
+
+def _uploading(
+    kept: _Kept,
+    settings: Settings,
+    worker: Worker,
+    *,
+    on_bytes: Callable[[Upload, int], None],
+    on_body_end: Callable[[Upload], None],
+    on_end: Callable[[Source], None],
+) -> tuple[Arrival, Joining, Receiver]:
+    """Everything that brings bytes into sources."""
+
+    def ended(source: Source) -> None:
+        on_end(source)
+        joining.ring()
+
+    arrival = Arrival(
+        kept.database,
+        kept.sources,
+        kept.background,
+        worker,
+        kept_for=settings.uploads_kept,
+        on_end=ended,
+    )
+    joining = Joining(kept.database, kept.sources, kept.background, arrival, on_bytes)
+    receiver = Receiver(
+        kept.database,
+        kept.sources,
+        kept.files,
+        arrival,
+        body_timeout=settings.body_timeout,
+        takeover_after=settings.takeover_after,
+        on_bytes=on_bytes,
+        on_end=on_body_end,
+    )
+    return arrival, joining, receiver
 
 
 @contextlib.asynccontextmanager
@@ -101,7 +148,8 @@ async def house(
     published is kept), then the rows are closed.
     """
     async with contextlib.AsyncExitStack() as stack:
-        database, sources, editions, files, secret = await _open(stack, settings)
+        kept = await _open(stack, settings)
+        database, sources, editions, files = kept[:4]
         loop = asyncio.get_running_loop()
         processes, pose_processes = MediaProcesses(), PoseProcesses(settings.media.outputs)
         for kind in (processes, pose_processes):
@@ -120,14 +168,8 @@ async def house(
             sum(places),
         )
         eraser = Eraser(database, sources, editions)
-        upkeep = Upkeep(database, eraser, files, settings.events_kept)
-        queue = Queue(SqliteConnector(database), worker, sum(places), upkeep.run)
-        dispatcher = Dispatcher(
-            database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
-        )
-        worker.on_end(dispatcher.ring)
         bus, paces = Bus(), Paces()
-        view = VideoView(sources, paces, secret)
+        view = VideoView(sources, paces, kept.secret)
         news = News(database, bus, view, paces)
         database.listen(partial(Crossing(loop).call, news.heard))
 
@@ -135,43 +177,53 @@ async def house(
             news.arrived(upload, received)
             dispatcher.arrived(upload.source_id)
 
-        receiver = Receiver(
-            database,
-            sources,
-            files,
-            body_timeout=settings.body_timeout,
-            takeover_after=settings.takeover_after,
+        arrival, joining, receiver = _uploading(
+            kept,
+            settings,
+            worker,
             on_bytes=on_bytes,
-            on_end=news.ended,
+            on_body_end=news.ended,
+            on_end=lambda source: dispatcher.arrived(source.id),
         )
+        stack.push_async_callback(arrival.finish)
         removal = Removal(database, worker, eraser, files, receiver.settle)
         stack.push_async_callback(removal.finish)
+        expiry = Expiry(database, removal, eraser, files, receiver.settle)
+        upkeep = Upkeep(database, eraser, expiry.sweep, files, settings.events_kept)
+        queue = Queue(SqliteConnector(database), worker, sum(places), upkeep.run)
+        dispatcher = Dispatcher(
+            database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
+        )
+        worker.on_end(dispatcher.ring)
+        quotas = Quotas(settings.max_upload_size, settings.quota_bytes, settings.quota_files)
+        creating = Creating(database, sources, files, arrival, joining, quotas, dispatcher.ring)
         retrying = Retrying(database, sources, files, dispatcher.ring)
-        shelf = Shelf(database)
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
-        urls = Urls(settings.trusted_proxies)
+        urls, shelf = Urls(settings.trusted_proxies), Shelf(database)
         poses = Poses(database, editions)
         rooms = (
             Uploads(
                 database,
                 sources,
                 files,
+                creating,
+                arrival,
                 receiver,
                 removal,
                 urls,
                 settings.max_upload_size,
-                dispatcher.ring,
             ),
+            Unfinished(database, sources, urls),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
-            Playback(shelf, editions, secret),
+            Playback(shelf, editions, kept.secret),
             poses,
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
         ours = hosts(urls, settings.host, settings.allowed_hosts)
-        app = web.Application(middlewares=[problems, ours, sessions(urls, secret)])
+        app = web.Application(middlewares=[problems, ours, sessions(urls, kept.secret)])
         app.on_response_prepare.append(cors)
         for room in rooms:
             app.add_routes(room.routes())
@@ -179,8 +231,10 @@ async def house(
         await queue.start()
         stack.push_async_callback(queue.stop)
         stack.push_async_callback(worker.drain)
-        for running in (dispatcher.run(), news.run(), bus.run()):
+        for running in (dispatcher.run(), news.run(), bus.run(), joining.run(), _begin(upkeep)):
             stack.push_async_callback(_cancelled, asyncio.create_task(running))
+
+        await arrival.recover()
 
         async def drain(_: web.Application) -> None:
             events.drain()
@@ -189,6 +243,14 @@ async def house(
 
         app.on_shutdown.append(drain)
         yield app
+
+
+async def _begin(upkeep: Upkeep) -> None:
+    """What became due while no server ran; nobody waits for it."""
+    try:
+        await upkeep.run()
+    except Exception:
+        _log.exception("the upkeep stumbled")
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -140,6 +140,72 @@ class MetadataInvalid(ReelraceError):
     code = "metadata_invalid"
 
 
+class LengthFixed(ReelraceError):
+    """The upload's length has been told already, or more bytes than that have come."""
+
+    code = "length_fixed"
+
+
+class ChecksumInvalid(ReelraceError):
+    """Upload-Checksum must be the name of a known algorithm and a digest in Base64."""
+
+    code = "checksum_invalid"
+
+
+class ChecksumMismatch(ReelraceError):
+    """These are not the bytes that the checksum is of; nothing of them was kept."""
+
+    code = "checksum_mismatch"
+
+
+class DigestInvalid(ReelraceError):
+    """The promised digest must be a SHA-256 in hexadecimal."""
+
+    code = "digest_invalid"
+
+
+class UploadExpired(ReelraceError):
+    """The upload was not finished in time and is gone; begin anew."""
+
+    code = "upload_expired"
+
+
+class ConcatenationInvalid(ReelraceError):
+    """Upload-Concat must be partial, or final and uploads that are partial."""
+
+    code = "concatenation_invalid"
+
+
+class FinalUpload(ReelraceError):
+    """This upload is what others make together; bytes are sent to those."""
+
+    code = "final_upload"
+
+
+class WindowInvalid(ReelraceError):
+    """A window must say which assembly it is of, and where it lies in it."""
+
+    code = "window_invalid"
+
+
+class WindowOverlap(ReelraceError):
+    """Another upload already writes some of these bytes."""
+
+    code = "window_overlap"
+
+
+class QuotaExceeded(ReelraceError):
+    """You have as many bytes here as you may; delete something first."""
+
+    code = "quota_exceeded"
+
+
+class TooManyFiles(ReelraceError):
+    """You have as many files here as you may; delete something first."""
+
+    code = "too_many_files"
+
+
 class FilenameInvalid(ReelraceError):
     """The file's name has a path, control characters or more than 255 characters in it."""
 
@@ -169,6 +235,17 @@ STATUS: dict[type[ReelraceError], int] = {
     ContentTypeWrong: 415,
     MetadataInvalid: 400,
     FilenameInvalid: 400,
+    LengthFixed: 409,
+    ChecksumInvalid: 400,
+    ChecksumMismatch: 460,
+    DigestInvalid: 400,
+    UploadExpired: 410,
+    ConcatenationInvalid: 400,
+    FinalUpload: 403,
+    WindowInvalid: 400,
+    WindowOverlap: 409,
+    QuotaExceeded: 413,
+    TooManyFiles: 403,
     ReelraceError.known["disk_full"]: 507,
 }
 
@@ -221,6 +298,12 @@ class NothingWanted(JobError):
     """The file has nothing in it of what was asked for."""
 
     code = "nothing_wanted"
+
+
+class DigestMismatch(JobError):
+    """The bytes that arrived are not those whose digest was promised."""
+
+    code = "digest_mismatch"
 
 
 class Truncated(JobError):

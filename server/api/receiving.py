@@ -2,7 +2,8 @@
 
 One writer an upload. A new request takes over from one that is stalled; of two that race, one
 writes and the other is told the offset. Whatever way a body ends, what has arrived is kept,
-synced and recorded before anybody is answered.
+synced and recorded before anybody is answered. Only of a body whose digest was promised nothing
+is kept but all of it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,20 @@ from concurrent.futures import Executor
 
 from aiohttp import StreamReader
 
-from server.errors import BodyTimeout, BodyTooLong, Draining, NotFound, OffsetMismatch
-from storage.database import Database, Transaction
+from server.errors import (
+    BodyTimeout,
+    BodyTooLong,
+    ChecksumMismatch,
+    Draining,
+    NotFound,
+    OffsetMismatch,
+    QuotaExceeded,
+)
+from server.jobs.arrival import Arrival
+from storage.database import Database
+from storage.digests import Promise
 from storage.errors import DiskFull
-from storage.model import Upload, now
+from storage.model import Source, Upload
 from storage.records import uploads as upload_rows
 from storage.sources import Sources, Writer
 
@@ -27,7 +38,7 @@ _MARK_EVERY = 1 << 24
 """Bytes of one body after which its offset is synced and recorded in passing."""
 
 
-class _Holder:
+class Holder:
     """The request that writes into an upload."""
 
     def __init__(self, body: StreamReader) -> None:
@@ -72,6 +83,7 @@ class Receiver:
         database: Database,
         sources: Sources,
         executor: Executor,
+        arrival: Arrival,
         *,
         body_timeout: float,
         takeover_after: float,
@@ -83,11 +95,12 @@ class Receiver:
         self._database = database
         self._sources = sources
         self._executor = executor
+        self._arrival = arrival
         self._body_timeout = body_timeout
         self._takeover_after = takeover_after
         self._on_bytes = on_bytes
         self._on_end = on_end
-        self._holders: dict[str, _Holder] = {}
+        self._holders: dict[str, Holder] = {}
         self._draining = False
 
     async def settle(self, upload_id: str, error: Exception | None = None) -> None:
@@ -103,15 +116,13 @@ class Receiver:
             await self.settle(upload_id, Draining())
 
     @contextlib.asynccontextmanager
-    async def claim(
-        self, upload_id: str, offset: int, body: StreamReader
-    ) -> AsyncIterator[_Holder]:
+    async def claim(self, upload_id: str, offset: int, body: StreamReader) -> AsyncIterator[Holder]:
         """The right to write at `offset`. Raises `OffsetMismatch` if another one is ahead."""
         while holder := self._holders.get(upload_id):
             await self._outlast(upload_id, holder, offset)
         if self._draining:
             raise Draining
-        holder = self._holders[upload_id] = _Holder(body)
+        holder = self._holders[upload_id] = Holder(body)
         try:
             yield holder
         finally:
@@ -119,7 +130,7 @@ class Receiver:
             holder.over.set()
             holder.news.set()
 
-    async def _outlast(self, upload_id: str, holder: _Holder, offset: int) -> None:
+    async def _outlast(self, upload_id: str, holder: Holder, offset: int) -> None:
         """Returns when `holder` may have gone; an active one is not disturbed."""
         if holder.received not in (-1, offset):
             at = await self._acknowledged(upload_id)
@@ -139,17 +150,29 @@ class Receiver:
             raise NotFound
         return upload.mark
 
-    async def receive(self, upload: Upload, holder: _Holder) -> int:
-        """Writes the body behind what is there; the offset that is synced and recorded.
+    async def receive(
+        self,
+        upload: Upload,
+        source: Source,
+        holder: Holder,
+        most: int,
+        promise: Promise | None = None,
+    ) -> int:
+        """Writes the body behind what is there, at most up to `most` bytes in all.
 
-        Raises what ended the body early (`BodyTimeout`, `BodyTooLong`, `DiskFull`, a take-over,
-        a lost connection), after what came has been recorded.
+        Returns the offset that is synced and recorded. Raises what ended the body early
+        (`BodyTimeout`, `BodyTooLong`, `QuotaExceeded`, `DiskFull`, a take-over, a lost
+        connection), after what came has been recorded; `ChecksumMismatch` if it is not what was
+        promised.
         """
         loop = asyncio.get_running_loop()
         received = self._sources.received(upload)
+        digest = self._sources.digest(source)
         writer = await loop.run_in_executor(
-            self._executor, self._sources.open_writer, upload, received
+            self._executor, self._sources.open_writer, upload, received, digest
         )
+        if promise is not None:
+            writer.hold(promise)
         holder.received = received
         writing: asyncio.Future[None] | None = None
         marking: asyncio.Task[int] | None = None
@@ -159,7 +182,7 @@ class Receiver:
             self._tell(upload, holder, writer)
 
         try:
-            async for data in self._body(upload, holder, received):
+            async for data in self._body(upload, holder, received, most):
                 # One write is under way while the next bytes are read: little is lost with a
                 # connection. They are told as soon as they are written.
                 if writing is not None:
@@ -172,6 +195,10 @@ class Receiver:
                     marking = asyncio.create_task(self._mark(upload, writer))
             if writing is not None:
                 await writing
+            if promise is not None and not await loop.run_in_executor(
+                self._executor, writer.release
+            ):
+                raise ChecksumMismatch
         except DiskFull:
             raise DiskFull(offset=writer.received) from None
         finally:
@@ -189,15 +216,17 @@ class Receiver:
                 await loop.run_in_executor(self._executor, writer.close)
         return offset
 
-    async def _body(self, upload: Upload, holder: _Holder, received: int) -> AsyncIterator[bytes]:
-        """What arrives, in pieces of at most a megabyte; never more than the upload lacks."""
+    async def _body(
+        self, upload: Upload, holder: Holder, received: int, most: int
+    ) -> AsyncIterator[bytes]:
+        """What arrives, in pieces of at most a megabyte; never more than the upload may have."""
         while data := await holder.read(self._body_timeout):
-            if received + len(data) > upload.length:
-                raise BodyTooLong(offset=received)
+            if received + len(data) > most:
+                raise (BodyTooLong if upload.length is not None else QuotaExceeded)(offset=received)
             received += len(data)
             yield data
 
-    def _tell(self, upload: Upload, holder: _Holder, writer: Writer) -> None:
+    def _tell(self, upload: Upload, holder: Holder, writer: Writer) -> None:
         if writer.received != holder.received:
             holder.received = writer.received
             holder.news.set()
@@ -216,22 +245,15 @@ class Receiver:
                 await loop.run_in_executor(self._executor, self._sources.sync, upload)
             except (DiskFull, OSError):
                 self._sources.announce(upload, upload.mark)
+                self._sources.forget_digest(upload.source_id)
                 raise
-            await self._record(upload, received)
+            await self._arrival.record(upload, received)
         return received
 
     async def _mark(self, upload: Upload, writer: Writer) -> int:
         """Syncs and records what has been received by now."""
         loop = asyncio.get_running_loop()
         offset = await loop.run_in_executor(self._executor, writer.sync)
-        await self._record(upload, offset)
+        await self._arrival.record(upload, offset)
+        await self._arrival.follow(upload)
         return offset
-
-    async def _record(self, upload: Upload, offset: int) -> None:
-        def record(tx: Transaction) -> None:
-            upload_rows.advance(tx, upload.id, offset, self._sources.boot, now())
-            parts = upload_rows.of_source(tx, upload.source_id)
-            if all(part.mark == part.length for part in parts):
-                upload_rows.end_source(tx, upload.source_id)
-
-        await self._database.write(record)

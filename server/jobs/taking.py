@@ -21,7 +21,7 @@ from server.settings import MediaSettings, OutputKind
 from storage import queue as queue_rows
 from storage.database import Database, Transaction
 from storage.editions import Editions
-from storage.model import Cut, Edition, Job, Output, Upload, Video, new_id, now
+from storage.model import Cut, Edition, Job, Output, Video, new_id, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
 from storage.records import poses as pose_rows
@@ -44,7 +44,6 @@ class Taken(msgspec.Struct, frozen=True):
     video: Video
     edition: Edition
     outputs: list[Output]
-    uploads: list[Upload]
     start: Start
     poses: Poses
 
@@ -131,7 +130,7 @@ class Taking:
         )
         outputs = edition_rows.outputs(tx, edition.id)
         poses = poses_of(tx, job, edition.id)
-        return Taken(job, epoch, video, edition, outputs, uploads, start, poses)
+        return Taken(job, epoch, video, edition, outputs, start, poses)
 
     def wanted(self, video: Video) -> tuple[OutputKind, ...]:
         """What shall be made of a video."""
