@@ -15,6 +15,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from server.api.connections import Door, most_connections, raise_descriptors
+from server.api.creating import Creating
 from server.api.events import Events
 from server.api.headers import cors
 from server.api.health import Health
@@ -24,6 +25,7 @@ from server.api.pages import Pages, web_root
 from server.api.playback import Playback
 from server.api.problems import problems
 from server.api.receiving import Receiver
+from server.api.rufh import Rufh
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
 from server.api.uploads import Uploads
@@ -148,17 +150,10 @@ async def house(
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
         urls = Urls(settings.trusted_proxies)
+        creating = Creating(database, sources, files, receiver, removal, dispatcher.ring)
+        ietf = Rufh(database, receiver, creating, urls, settings.max_upload_size)
         rooms = (
-            Uploads(
-                database,
-                sources,
-                files,
-                receiver,
-                removal,
-                urls,
-                settings.max_upload_size,
-                dispatcher.ring,
-            ),
+            Uploads(sources, receiver, creating, ietf, urls, settings.max_upload_size),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, secret),

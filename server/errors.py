@@ -92,10 +92,40 @@ class TusVersionUnsupported(ReelraceError):
     code = "tus_version_unsupported"
 
 
+class InteropVersionUnsupported(ReelraceError):
+    """This interop version of resumable uploads for HTTP is not spoken here."""
+
+    code = "interop_version_unsupported"
+
+
+class CompleteInvalid(ReelraceError):
+    """Say whether these bytes are the upload's last: Upload-Complete must be ?1 or ?0."""
+
+    code = "complete_invalid"
+
+
+class UploadCompleted(ReelraceError):
+    """The upload is complete, so nothing can be added to it."""
+
+    code = "upload_completed"
+
+
+class LengthInconsistent(ReelraceError):
+    """What is said of the upload's length does not fit together."""
+
+    code = "length_inconsistent"
+
+
 class LengthRequired(ReelraceError):
     """Say how long the upload is: Upload-Length is missing."""
 
     code = "length_required"
+
+
+class DigestInvalid(ReelraceError):
+    """A digest must be a dictionary of Base64 between colons, as in RFC 9530."""
+
+    code = "digest_invalid"
 
 
 class LengthInvalid(ReelraceError):
@@ -129,7 +159,7 @@ class BodyTooLong(ReelraceError):
 
 
 class ContentTypeWrong(ReelraceError):
-    """Bytes of an upload are sent as application/offset+octet-stream."""
+    """This is not the content type that bytes of an upload are sent with."""
 
     code = "content_type_wrong"
 
@@ -160,7 +190,12 @@ STATUS: dict[type[ReelraceError], int] = {
     NotRetryable: 409,
     Draining: 503,
     TusVersionUnsupported: 412,
+    InteropVersionUnsupported: 412,
+    CompleteInvalid: 400,
+    UploadCompleted: 400,
+    LengthInconsistent: 400,
     LengthRequired: 400,
+    DigestInvalid: 400,
     LengthInvalid: 400,
     TooLarge: 413,
     OffsetInvalid: 400,

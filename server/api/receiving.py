@@ -12,8 +12,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-
-from aiohttp import StreamReader
+from typing import Protocol
 
 from server.errors import BodyTimeout, BodyTooLong, Draining, NotFound, OffsetMismatch
 from storage.database import Database, Transaction
@@ -27,10 +26,18 @@ _MARK_EVERY = 1 << 24
 """Bytes of one body after which its offset is synced and recorded in passing."""
 
 
+class Body(Protocol):
+    """Where bytes come from: the content of a request, or a part of it."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """At most so many bytes; empty at the end."""
+        ...
+
+
 class _Holder:
     """The request that writes into an upload."""
 
-    def __init__(self, body: StreamReader) -> None:
+    def __init__(self, body: Body) -> None:
         self._body = body
         self._scope: asyncio.Timeout | None = None
         self._error: Exception | None = None
@@ -103,9 +110,7 @@ class Receiver:
             await self.settle(upload_id, Draining())
 
     @contextlib.asynccontextmanager
-    async def claim(
-        self, upload_id: str, offset: int, body: StreamReader
-    ) -> AsyncIterator[_Holder]:
+    async def claim(self, upload_id: str, offset: int, body: Body) -> AsyncIterator[_Holder]:
         """The right to write at `offset`. Raises `OffsetMismatch` if another one is ahead."""
         while holder := self._holders.get(upload_id):
             await self._outlast(upload_id, holder, offset)
@@ -139,8 +144,15 @@ class Receiver:
             raise NotFound
         return upload.mark
 
-    async def receive(self, upload: Upload, holder: _Holder) -> int:
+    async def receive(
+        self,
+        upload: Upload,
+        holder: _Holder,
+        on_acknowledged: Callable[[int], None] | None = None,
+    ) -> int:
         """Writes the body behind what is there; the offset that is synced and recorded.
+
+        `on_acknowledged(offset)` is called with those that are so in passing.
 
         Raises what ended the body early (`BodyTimeout`, `BodyTooLong`, `DiskFull`, a take-over,
         a lost connection), after what came has been recorded.
@@ -169,7 +181,7 @@ class Receiver:
                 due = writer.received - marked >= _MARK_EVERY
                 if due and (marking is None or marking.done()):
                     marked = writer.received
-                    marking = asyncio.create_task(self._mark(upload, writer))
+                    marking = asyncio.create_task(self._mark(upload, writer, on_acknowledged))
             if writing is not None:
                 await writing
         except DiskFull:
@@ -220,11 +232,18 @@ class Receiver:
             await self._record(upload, received)
         return received
 
-    async def _mark(self, upload: Upload, writer: Writer) -> int:
+    async def _mark(
+        self,
+        upload: Upload,
+        writer: Writer,
+        on_acknowledged: Callable[[int], None] | None = None,
+    ) -> int:
         """Syncs and records what has been received by now."""
         loop = asyncio.get_running_loop()
         offset = await loop.run_in_executor(self._executor, writer.sync)
         await self._record(upload, offset)
+        if on_acknowledged is not None:
+            on_acknowledged(offset)
         return offset
 
     async def _record(self, upload: Upload, offset: int) -> None:

@@ -60,6 +60,19 @@ def advance(tx: Transaction, upload_id: str, mark: int, boot: str, at: int) -> N
     )
 
 
+def complete(tx: Transaction, upload_id: str) -> None:
+    """Records that the client has said that there is no more to come."""
+    tx.execute(
+        "insert into completed_uploads (id) values (:id) on conflict (id) do nothing",
+        {"id": upload_id},
+    )
+
+
+def is_complete(tx: Transaction, upload_id: str) -> bool:
+    """Whether the client has said so; all bytes may be there though it has not."""
+    return bool(tx.rows("select 1 from completed_uploads where id = :id", {"id": upload_id}))
+
+
 def end_source(tx: Transaction, source_id: str) -> None:
     """Every byte of a source is there."""
     tx.execute("update sources set ended = 1 where id = :id", {"id": source_id})
