@@ -122,10 +122,10 @@ class LengthRequired(ReelraceError):
     code = "length_required"
 
 
-class DigestInvalid(ReelraceError):
+class DigestFieldInvalid(ReelraceError):
     """A digest must be a dictionary of Base64 between colons, as in RFC 9530."""
 
-    code = "digest_invalid"
+    code = "digest_field_invalid"
 
 
 class LengthInvalid(ReelraceError):
@@ -195,7 +195,7 @@ STATUS: dict[type[ReelraceError], int] = {
     UploadCompleted: 400,
     LengthInconsistent: 400,
     LengthRequired: 400,
-    DigestInvalid: 400,
+    DigestFieldInvalid: 400,
     LengthInvalid: 400,
     TooLarge: 413,
     OffsetInvalid: 400,

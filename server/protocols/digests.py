@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from server.errors import DigestInvalid
+from server.errors import DigestFieldInvalid
 from server.protocols import structured
 
 SIZES = {"sha-256": 32, "sha-512": 64}
@@ -22,18 +22,18 @@ class Digest(NamedTuple):
 def digest(field: str | None) -> Digest | None:
     """What a Content-Digest or a Repr-Digest promises; None: nothing that is understood.
 
-    Raises `DigestInvalid`.
+    Raises `DigestFieldInvalid`.
     """
     if field is None:
         return None
     members = structured.dictionary(field)
     if members is None:
-        raise DigestInvalid("it is no dictionary of byte sequences")
+        raise DigestFieldInvalid("it is no dictionary of byte sequences")
     for algorithm, size in SIZES.items():
         value = members.get(algorithm)
         if value is None:
             continue
         if not isinstance(value, bytes) or len(value) != size:
-            raise DigestInvalid(f"{algorithm} must be {size} bytes in Base64, between colons")
+            raise DigestFieldInvalid(f"{algorithm} must be {size} bytes in Base64, between colons")
         return Digest(algorithm, value)
     return None

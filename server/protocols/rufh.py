@@ -42,7 +42,7 @@ _PROBLEMS = {
     "offset_mismatch": "mismatching-upload-offset",
     "upload_completed": "completed-upload",
     "length_inconsistent": "inconsistent-upload-length",
-    "digest_invalid": "digest-invalid-values",
+    "digest_field_invalid": "digest-invalid-values",
 }
 """Section 7; of digests: draft-ietf-httpapi-digest-fields-problem-types."""
 Headers = MultiMapping[str]

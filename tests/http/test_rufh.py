@@ -149,8 +149,12 @@ def test_nothing_is_an_upload_too(shared_server: Server) -> None:
         ({"Upload-Complete": "?1", "Upload-Length": "7"}, 400, "length_inconsistent"),
         ({"Upload-Complete": "?0", "Upload-Length": str(1 << 49)}, 413, "too_large"),
         ({"Upload-Complete": "?1", "Content-Encoding": "gzip"}, 415, "encoding_refused"),
-        ({"Upload-Complete": "?1", "Content-Digest": "sha-256=:AA==:"}, 400, "digest_invalid"),
-        ({"Upload-Complete": "?1", "Repr-Digest": "=="}, 400, "digest_invalid"),
+        (
+            {"Upload-Complete": "?1", "Content-Digest": "sha-256=:AA==:"},
+            400,
+            "digest_field_invalid",
+        ),
+        ({"Upload-Complete": "?1", "Repr-Digest": "=="}, 400, "digest_field_invalid"),
         (
             {"Upload-Complete": "?1", "Content-Disposition": 'inline; filename="../a"'},
             400,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.errors import DigestInvalid
+from server.errors import DigestFieldInvalid
 from server.protocols.digests import Digest, digest
 
 
@@ -48,5 +48,5 @@ def test_other_algorithms_are_passed_over() -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused(field: str) -> None:
-    with pytest.raises(DigestInvalid):
+    with pytest.raises(DigestFieldInvalid):
         digest(field)

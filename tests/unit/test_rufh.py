@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from server.errors import (
     CompleteInvalid,
     ContentTypeWrong,
-    DigestInvalid,
+    DigestFieldInvalid,
     InteropVersionUnsupported,
     LengthInconsistent,
     NotFound,
@@ -355,7 +355,7 @@ def test_the_problem_of_an_offset() -> None:
     [
         (UploadCompleted(), "completed-upload"),
         (LengthInconsistent(), "inconsistent-upload-length"),
-        (DigestInvalid(), "digest-invalid-values"),
+        (DigestFieldInvalid(), "digest-invalid-values"),
         (NotFound(), None),
     ],
 )

@@ -176,7 +176,7 @@ export const de: Messages = {
     complete_invalid: 'Der Server hat nicht verstanden, ob die Datei hier endet.',
     upload_completed: 'Der Upload ist schon vollständig.',
     length_inconsistent: 'Die Datei hat sich seit Beginn des Uploads verändert.',
-    digest_invalid: 'Der Server konnte die Prüfsumme der Datei nicht lesen.',
+    digest_field_invalid: 'Der Server konnte die Prüfsumme der Datei nicht lesen.',
     interop_version_unsupported: 'Dieses Programm und der Server passen nicht zusammen.',
     length_required: 'Der Server muss wissen, wie groß die Datei ist.',
     length_invalid: 'Der Server hat die Größe dieser Datei nicht angenommen.',

@@ -171,7 +171,7 @@ export const en = {
     complete_invalid: 'The server did not understand whether the file ends here.',
     upload_completed: 'The upload is complete already.',
     length_inconsistent: 'The file has changed since the upload began.',
-    digest_invalid: 'The server could not read the checksum of the file.',
+    digest_field_invalid: 'The server could not read the checksum of the file.',
     interop_version_unsupported: 'This program and the server do not match.',
     length_required: 'The server needs to know how large the file is.',
     length_invalid: 'The server did not accept the size of this file.',
