@@ -15,8 +15,9 @@ from typing import NamedTuple
 from aiohttp import web
 
 from server.api.connections import Door, most_connections, raise_descriptors
-from server.api.creating import Creating
+from server.api.creating import Creating, Quotas
 from server.api.events import Events
+from server.api.finding import Finding
 from server.api.headers import cors
 from server.api.health import Health
 from server.api.hosts import hosts
@@ -33,7 +34,10 @@ from server.api.urls import Urls
 from server.api.video_view import Paces, VideoView
 from server.api.videos import Videos
 from server.events.bus import Bus
+from server.jobs.arrival import Arrival
 from server.jobs.dispatcher import Dispatcher
+from server.jobs.expiry import Expiry
+from server.jobs.joining import Joining
 from server.jobs.processes import MediaProcesses
 from server.jobs.queue import Queue
 from server.jobs.removal import Removal
@@ -45,7 +49,7 @@ from storage.connector import SqliteConnector
 from storage.crossing import Crossing
 from storage.database import Database
 from storage.editions import Editions
-from storage.model import Upload
+from storage.model import Source, Upload
 from storage.paths import DataDirectory
 from storage.recovery import recover
 from storage.retention import Eraser
@@ -71,25 +75,68 @@ class _Kept(NamedTuple):
     sources: Sources
     editions: Editions
     files: ThreadPoolExecutor
+    background: ThreadPoolExecutor
     secret: bytes
 
 
 async def _open(stack: contextlib.AsyncExitStack, settings: Settings) -> _Kept:
     """Opens the data directory, after putting right what a fall has left; `stack` closes it."""
-    directory = DataDirectory(Path(settings.data_dir))
+    rows = Path(settings.database_dir) if settings.database_dir else None
+    directory = DataDirectory(Path(settings.data_dir), rows)
     directory.prepare()
     stack.callback(directory.release)
     database = Database(directory.database)
     database.open()
     stack.callback(database.close)
-    sources, editions = Sources(directory), Editions(directory, settings.min_free_space)
+    sources = Sources(directory, settings.uploads_leave_free, digests=settings.digests)
+    editions = Editions(directory, settings.min_free_space)
     files = ThreadPoolExecutor(8, thread_name_prefix="files")
     stack.callback(files.shutdown)
+    background = ThreadPoolExecutor(2, thread_name_prefix="background")
+    stack.callback(background.shutdown)
     loop = asyncio.get_running_loop()
     done = await loop.run_in_executor(files, recover, directory, database, sources, editions)
     if any(done.values()):
         _log.info("recovered", extra=done)
-    return _Kept(database, sources, editions, files, directory.secret())
+    return _Kept(database, sources, editions, files, background, directory.secret())
+
+
+def _uploading(
+    kept: _Kept,
+    settings: Settings,
+    worker: Worker,
+    *,
+    on_bytes: Callable[[Upload, int], None],
+    on_body_end: Callable[[Upload], None],
+    on_end: Callable[[Source], None],
+) -> tuple[Arrival, Joining, Receiver]:
+    """Everything that brings bytes into sources."""
+
+    def ended(source: Source) -> None:
+        on_end(source)
+        joining.ring()
+
+    arrival = Arrival(
+        kept.database,
+        kept.sources,
+        kept.background,
+        worker,
+        kept_for=settings.uploads_kept,
+        on_end=ended,
+    )
+    joining = Joining(kept.database, kept.sources, kept.background, arrival, on_bytes)
+    receiver = Receiver(
+        kept.database,
+        kept.sources,
+        kept.files,
+        arrival,
+        max_size=settings.max_upload_size,
+        body_timeout=settings.body_timeout,
+        takeover_after=settings.takeover_after,
+        on_bytes=on_bytes,
+        on_end=on_body_end,
+    )
+    return arrival, joining, receiver
 
 
 @contextlib.asynccontextmanager
@@ -102,7 +149,8 @@ async def house(
     published is kept), then the rows are closed.
     """
     async with contextlib.AsyncExitStack() as stack:
-        database, sources, editions, files, secret = await _open(stack, settings)
+        kept = await _open(stack, settings)
+        database, sources, editions, files = kept[:4]
         loop = asyncio.get_running_loop()
         processes = MediaProcesses()
         stack.callback(processes.close)
@@ -119,14 +167,8 @@ async def house(
             sum(places),
         )
         eraser = Eraser(database, sources, editions)
-        upkeep = Upkeep(database, eraser, files, settings.events_kept)
-        queue = Queue(SqliteConnector(database), worker, sum(places), upkeep.run)
-        dispatcher = Dispatcher(
-            database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
-        )
-        worker.on_end(dispatcher.ring)
         bus, paces = Bus(), Paces()
-        view = VideoView(sources, paces, secret)
+        view = VideoView(sources, paces, kept.secret)
         news = News(database, bus, view, paces)
         database.listen(partial(Crossing(loop).call, news.heard))
 
@@ -134,34 +176,51 @@ async def house(
             news.arrived(upload, received)
             dispatcher.arrived(upload.source_id)
 
-        receiver = Receiver(
-            database,
-            sources,
-            files,
-            body_timeout=settings.body_timeout,
-            takeover_after=settings.takeover_after,
+        arrival, joining, receiver = _uploading(
+            kept,
+            settings,
+            worker,
             on_bytes=on_bytes,
-            on_end=news.ended,
+            on_body_end=news.ended,
+            on_end=lambda source: dispatcher.arrived(source.id),
         )
+        stack.push_async_callback(arrival.finish)
         removal = Removal(database, worker, eraser, files, receiver.settle)
         stack.push_async_callback(removal.finish)
+        expiry = Expiry(database, removal, eraser, files, receiver.settle)
+        upkeep = Upkeep(database, eraser, expiry, files, settings.events_kept)
+        queue = Queue(SqliteConnector(database), worker, sum(places), upkeep.run)
+        dispatcher = Dispatcher(
+            database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
+        )
+        worker.on_end(dispatcher.ring)
+        quotas = Quotas(settings.max_upload_size, settings.quota_bytes, settings.quota_files)
+        creating = Creating(database, sources, files, arrival, joining, quotas, dispatcher.ring)
         retrying = Retrying(database, sources, files, dispatcher.ring)
         shelf = Shelf(database)
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
         urls = Urls(settings.trusted_proxies)
-        creating = Creating(database, sources, files, receiver, removal, dispatcher.ring)
-        ietf = Rufh(database, receiver, creating, urls, settings.max_upload_size)
+        finding = Finding(database, files, receiver, removal)
         rooms = (
-            Uploads(sources, receiver, creating, ietf, urls, settings.max_upload_size),
+            Uploads(
+                database,
+                sources,
+                creating,
+                receiver,
+                finding,
+                Rufh(database, creating, receiver, finding, urls, settings.max_upload_size),
+                urls,
+                settings.max_upload_size,
+            ),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
-            Playback(shelf, editions, secret),
+            Playback(shelf, editions, kept.secret),
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
         ours = hosts(urls, settings.host, settings.allowed_hosts)
-        app = web.Application(middlewares=[problems, ours, sessions(urls, secret)])
+        app = web.Application(middlewares=[problems, ours, sessions(urls, kept.secret)])
         app.on_response_prepare.append(cors)
         for room in rooms:
             app.add_routes(room.routes())
@@ -169,8 +228,10 @@ async def house(
         await queue.start()
         stack.push_async_callback(queue.stop)
         stack.push_async_callback(worker.drain)
-        for running in (dispatcher.run(), news.run(), bus.run()):
+        for running in (dispatcher.run(), news.run(), bus.run(), joining.run()):
             stack.push_async_callback(_cancelled, asyncio.create_task(running))
+
+        await arrival.recover()
 
         async def drain(_: web.Application) -> None:
             events.drain()

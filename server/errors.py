@@ -122,6 +122,18 @@ class LengthRequired(ReelraceError):
     code = "length_required"
 
 
+class ContentMismatch(ReelraceError):
+    """These are not the bytes that Content-Digest is of; nothing of them was kept."""
+
+    code = "content_mismatch"
+
+
+class RepresentationMismatch(ReelraceError):
+    """The bytes of the upload are not those that were promised at its beginning."""
+
+    code = "representation_mismatch"
+
+
 class DigestFieldInvalid(ReelraceError):
     """A digest must be a dictionary of Base64 between colons, as in RFC 9530."""
 
@@ -170,6 +182,72 @@ class MetadataInvalid(ReelraceError):
     code = "metadata_invalid"
 
 
+class LengthFixed(ReelraceError):
+    """The upload's length has been told already, or more bytes than that have come."""
+
+    code = "length_fixed"
+
+
+class ChecksumInvalid(ReelraceError):
+    """Upload-Checksum must be the name of a known algorithm and a digest in Base64."""
+
+    code = "checksum_invalid"
+
+
+class ChecksumMismatch(ReelraceError):
+    """These are not the bytes that the checksum is of; nothing of them was kept."""
+
+    code = "checksum_mismatch"
+
+
+class DigestInvalid(ReelraceError):
+    """The promised digest must be a SHA-256 in hexadecimal."""
+
+    code = "digest_invalid"
+
+
+class UploadExpired(ReelraceError):
+    """The upload was not finished in time and is gone; begin anew."""
+
+    code = "upload_expired"
+
+
+class ConcatenationInvalid(ReelraceError):
+    """Upload-Concat must be partial, or final and uploads that are partial."""
+
+    code = "concatenation_invalid"
+
+
+class FinalUpload(ReelraceError):
+    """This upload is what others make together; bytes are sent to those."""
+
+    code = "final_upload"
+
+
+class WindowInvalid(ReelraceError):
+    """A window must say which assembly it is of, and where it lies in it."""
+
+    code = "window_invalid"
+
+
+class WindowOverlap(ReelraceError):
+    """Another upload already writes some of these bytes."""
+
+    code = "window_overlap"
+
+
+class QuotaExceeded(ReelraceError):
+    """You have as many bytes here as you may; delete something first."""
+
+    code = "quota_exceeded"
+
+
+class TooManyFiles(ReelraceError):
+    """You have as many files here as you may; delete something first."""
+
+    code = "too_many_files"
+
+
 class FilenameInvalid(ReelraceError):
     """The file's name has a path, control characters or more than 255 characters in it."""
 
@@ -196,6 +274,8 @@ STATUS: dict[type[ReelraceError], int] = {
     LengthInconsistent: 400,
     LengthRequired: 400,
     DigestFieldInvalid: 400,
+    ContentMismatch: 400,
+    RepresentationMismatch: 400,
     LengthInvalid: 400,
     TooLarge: 413,
     OffsetInvalid: 400,
@@ -204,6 +284,17 @@ STATUS: dict[type[ReelraceError], int] = {
     ContentTypeWrong: 415,
     MetadataInvalid: 400,
     FilenameInvalid: 400,
+    LengthFixed: 409,
+    ChecksumInvalid: 400,
+    ChecksumMismatch: 460,
+    DigestInvalid: 400,
+    UploadExpired: 410,
+    ConcatenationInvalid: 400,
+    FinalUpload: 403,
+    WindowInvalid: 400,
+    WindowOverlap: 409,
+    QuotaExceeded: 413,
+    TooManyFiles: 403,
     ReelraceError.known["disk_full"]: 507,
 }
 
@@ -256,6 +347,12 @@ class NothingWanted(JobError):
     """The file has nothing in it of what was asked for."""
 
     code = "nothing_wanted"
+
+
+class DigestMismatch(JobError):
+    """The bytes that arrived are not those whose digest was promised."""
+
+    code = "digest_mismatch"
 
 
 class Truncated(JobError):

@@ -75,8 +75,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Port to listen on; 0 takes a free one."""
     data_dir: str = "data"
     """Where everything is kept."""
+    database_dir: str = ""
+    """Where the rows are kept, if not in `data_dir`: a disk of its own that is never full."""
     max_upload_size: Positive = 1 << 40
     """Bytes an upload may have."""
+    uploads_kept: Annotated[float, msgspec.Meta(ge=1)] = 604_800.0
+    """Seconds without a byte after which an unfinished upload expires, with its video."""
+    uploads_leave_free: Count = 1 << 28
+    """Bytes of the disk that uploads leave free: new ones are refused, running ones wait."""
+    quota_bytes: Count = 0
+    """Bytes that one owner may have here, as uploaded; 0: any number."""
+    quota_files: Count = 0
+    """Files that one owner may have here, unfinished ones as well; 0: any number."""
+    digests: bool = True
+    """Whether the SHA-256 of every file is made. One that was promised is checked at any rate."""
     body_timeout: Seconds = 60.0
     """Seconds without a byte after which a request's body is given up."""
     connection_timeout: Seconds = 60.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -23,13 +23,27 @@ def now() -> int:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The bytes of one video. What is there of an ended one does not depend on its uploads."""
+    """The bytes of a video. What is there of an ended one does not depend on its uploads."""
 
     id: str
     length: int | None
     """None until it is known."""
     ended: bool
-    """Every byte is there."""
+    """Every byte is there, and they are what was promised."""
+    owner: str = ""
+    assembly: str | None = None
+    """What its owner calls it, to make more windows of it."""
+    promised: str | None = None
+    """The SHA-256 that it is to have, in hexadecimal."""
+    digest: str | None = None
+    """The one that it has, once every byte is there."""
+    expires_at: int | None = None
+    """When it goes, unless it has ended by then; what no video is made of goes then at any rate."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether its bytes are others than was promised."""
+        return None not in (self.promised, self.digest) and self.promised != self.digest
 
 
 class Part(NamedTuple):
@@ -40,19 +54,37 @@ class Part(NamedTuple):
     mark: int
 
 
+UploadKind = Literal["whole", "window", "part", "joined", "copy"]
+"""`whole`: all of a source. `window`: a stretch of one that has others. `part`: a source that is
+to be joined to others, and no video's. `joined`: what others make together; writes nothing itself.
+`copy`: a part on its way into what it is joined to."""
+
+
 class Upload(msgspec.Struct, frozen=True):
     """A writer's bytes arriving in a source."""
 
     id: str
     source_id: str
     video_id: str
+    """Empty: of a part, no video is made of it."""
     start: int
-    length: int
+    length: int | None
+    """None until it is told."""
     mark: int
     boot: str
     metadata: str
     created_at: int
     updated_at: int
+    kind: UploadKind = "whole"
+    recipe: str | None = None
+    """Of a part or a window, and of what is joined: how, as it was sent."""
+    origin: str | None = None
+    """Of a copy: the part that its bytes come from."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte of it is there."""
+        return self.length is not None and self.mark >= self.length
 
 
 class Video(msgspec.Struct, frozen=True):
@@ -69,6 +101,8 @@ class Video(msgspec.Struct, frozen=True):
     created_at: int
     outputs: str = "null"
     """JSON: the kinds of outputs that are wanted; `null`: those of the settings."""
+    details: str = "{}"
+    """JSON of `server.protocols.metadata.Details`."""
 
 
 class Edition(msgspec.Struct, frozen=True):

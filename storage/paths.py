@@ -31,9 +31,11 @@ _OTHERS = 0o077
 class DataDirectory:
     """The paths of one data directory."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, rows: Path | None = None) -> None:
+        """`rows`: where the rows are, if somewhere else."""
         self.root = root
-        self.database = root / "reelrace.sqlite3"
+        self.rows = rows or root
+        self.database = self.rows / "reelrace.sqlite3"
         self._lock: int | None = None
 
     def prepare(self) -> None:
@@ -48,9 +50,10 @@ class DataDirectory:
             raise StoreInUse(str(self.root)) from error
         for name in _FOLDERS:
             (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        self.rows.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite would make it readable; its other files it makes as this one is.
         os.close(os.open(self.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        files = (*self.root.glob(f"{self.database.name}*"), *self.root.glob("secret"))
+        files = (*self.rows.glob(f"{self.database.name}*"), *self.root.glob("secret"))
         for path in (self.root, *files, *(self.root / name for name in _FOLDERS)):
             _close_to_others(path)
 

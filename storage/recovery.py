@@ -1,12 +1,13 @@
 """Changes when: what is put right before a server begins does.
 
-After a fall: offsets are what really is there, files that no row names are gone, and the marks
-of uploads that are whole; erasing that was interrupted is finished.
+After a fall: offsets are what really is there; files that no row names are gone, and rows whose
+files are gone, and the marks of uploads that are whole; erasing that was interrupted is finished.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from storage.database import Database, Transaction
@@ -14,7 +15,9 @@ from storage.editions import Editions
 from storage.model import Upload, now
 from storage.paths import DataDirectory
 from storage.records import editions as edition_rows
+from storage.records import sources as source_rows
 from storage.records import uploads as upload_rows
+from storage.records import videos as video_rows
 from storage.retention import Eraser
 from storage.sources import Sources
 
@@ -23,7 +26,10 @@ def recover(
     directory: DataDirectory, database: Database, sources: Sources, editions: Editions
 ) -> dict[str, int]:
     """Blocking; nobody else may use the data directory yet. Tells what it did."""
-    erased = Eraser(database, sources, editions).erase_buried()
+    eraser = Eraser(database, sources, editions)
+    lost = _bury_lost(database, sources, eraser)
+    erased = eraser.erase_buried()
+    eraser.erase_unowned()
     uploads = database.submit(upload_rows.unfinished).result()
     advanced = sum(_advance(database, sources, upload) for upload in uploads)
     source_ids = database.submit(upload_rows.source_ids).result()
@@ -44,9 +50,28 @@ def recover(
     return {
         "videos_erased": erased,
         "uploads_advanced": advanced,
+        "uploads_lost": lost,
         "orphans_removed": orphans,
         "marks_removed": len(marks),
     }
+
+
+def _bury_lost(database: Database, sources: Sources, eraser: Eraser) -> int:
+    """Buries what waits for bytes and has no file to put them in; how many sources that are."""
+    waiting = database.submit(source_rows.unfinished).result()
+    lost = [source_id for source_id in waiting if not sources.path(source_id).exists()]
+
+    def bury(tx: Transaction, source_id: str) -> bool:
+        """Whether it is a video's."""
+        videos = video_rows.of_source(tx, source_id)
+        for video in videos:
+            video_rows.bury(tx, video.id, now())
+        return bool(videos)
+
+    for source_id in lost:
+        if not database.submit(partial(bury, source_id=source_id)).result():
+            eraser.erase_source(source_id)
+    return len(lost)
 
 
 def _advance(database: Database, sources: Sources, upload: Upload) -> bool:
@@ -58,9 +83,7 @@ def _advance(database: Database, sources: Sources, upload: Upload) -> bool:
 
     def record(tx: Transaction) -> None:
         upload_rows.advance(tx, upload.id, received, sources.boot, now())
-        parts = upload_rows.of_source(tx, upload.source_id)
-        if all(part.mark == part.length for part in parts):
-            upload_rows.end_source(tx, upload.source_id)
+        upload_rows.settle(tx, upload.source_id, lambda _: None)
 
     database.submit(record).result()
     return True

@@ -8,6 +8,9 @@ mode). Three things are true of an upload's offset, each after the other:
 - synced: `fdatasync` has returned.
 - recorded: the number is in the upload's row, with the boot id. Only now is it acknowledged.
 
+Bytes that somebody made a promise about are held back: they lie in the file, and count as
+received only once they have proved right.
+
 The same-boot rule: if the machine has not been started anew since the row was written, the
 mark file is right (the page cache outlived the server); otherwise the row is.
 """
@@ -20,12 +23,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from storage.digests import Digest, Promise
 from storage.errors import DiskFull
 from storage.model import Part, Source, Upload
 from storage.paths import DataDirectory, sync_directory
 from storage.ranges import Ranges
 
 Listener = Callable[[int, int], None]
+Finish = Callable[[int], None]
+_NOT_BY_KERNEL = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+_BLOCK = 1 << 20
 _VECTOR = 1024  # IOV_MAX on Linux
 _REMEMBERED = 1 << 12
 """Uploads whose received bytes are known beyond their rows; of all others the row tells."""
@@ -39,40 +46,80 @@ def boot_id() -> str:
 class Writer:
     """The bytes of one upload on their way into its source. Blocking; one caller at a time."""
 
-    def __init__(self, source: int, mark: int, start: int, received: int) -> None:
+    def __init__(
+        self, source: int, mark: int, start: int, received: int, digest: Digest | None, spare: int
+    ) -> None:
+        """`digest`: of the source, if one is made. `spare`: bytes of the disk to leave free."""
         self.descriptor = source
         self._mark = mark
         self._start = start
+        self._digest = digest
+        self._spare = spare
+        self._promise: Promise | None = None
         self.received = received
+        self.held = 0
+        """Bytes behind those received that are to prove right first."""
         self.synced = received
+
+    def hold(self, promise: Promise) -> None:
+        """What is written from now on is held back until `release`."""
+        self._promise = promise
+
+    def release(self) -> bool:
+        """Lets go of what was held back; False, and it never was there, if it is not right."""
+        if self._promise is None:
+            return True
+        held, self.held = self.held, 0
+        kept, self._promise = self._promise.is_kept(), None
+        if kept:
+            self.received += held
+            self._note()
+        return kept
 
     def write(self, buffers: list[bytes]) -> None:
         """Appends `buffers`. On `DiskFull`, `received` still counts what went in."""
         done = 0
         total = sum(map(len, buffers))
+        at = self.received + self.held
         try:
+            self._look_for_room(total)
             while done < total:
-                done += self._some(buffers, done)
+                done += self._some(at, buffers, done)
         except OSError as error:
             raise _translated(error) from error
         finally:
             if done:
-                self.received += done
-                self._note()
+                self._count(at, buffers, done)
+
+    def _look_for_room(self, size: int) -> None:
+        if self._spare and _free(os.fstatvfs(self.descriptor)) < self._spare + size:
+            raise DiskFull
+
+    def _count(self, at: int, buffers: list[bytes], done: int) -> None:
+        written = buffers if done == sum(map(len, buffers)) else [b"".join(buffers)[:done]]
+        if self._promise is None:
+            self.received += done
+            self._note()
+            if self._digest is not None:
+                self._digest.follow(self._start + at, written)
+        else:
+            self.held += done
+            for buffer in written:
+                self._promise.update(buffer)
 
     def _note(self) -> None:
         os.pwrite(self._mark, _number(self.received), 0)
 
-    def _some(self, buffers: list[bytes], done: int) -> int:
+    def _some(self, at: int, buffers: list[bytes], done: int) -> int:
         """One gathered write from byte `done` of `buffers` on; how much of it went in."""
         rest: list[bytes | memoryview] = []
+        position = self._start + at + done
         for buffer in buffers:
             if done >= len(buffer):
                 done -= len(buffer)
             else:
                 rest.append(memoryview(buffer)[done:] if done else buffer)
                 done = 0
-        position = self._start + self.received + sum(map(len, buffers)) - sum(map(len, rest))
         return os.pwritev(self.descriptor, rest[:_VECTOR], position)
 
     def sync(self) -> int:
@@ -82,11 +129,15 @@ class Writer:
         only what was synced before counts as received.
         """
         received = self.received
+        if received == self.synced:
+            return received
         try:
             os.fdatasync(self.descriptor)
         except OSError as error:
             self.received = self.synced
             self._note()
+            if self._digest is not None:
+                self._digest.begin_anew()
             raise _translated(error) from error
         self.synced = max(self.synced, received)
         return received
@@ -103,9 +154,15 @@ class Sources:
     belong to an executor.
     """
 
-    def __init__(self, directory: DataDirectory) -> None:
+    def __init__(
+        self, directory: DataDirectory, keep_free: int = 0, *, digests: bool = False
+    ) -> None:
+        """`keep_free`: bytes of the disk that uploads leave free. `digests`: of every source."""
         self._directory = directory
-        self._listeners: dict[str, list[Listener]] = {}
+        self._keep_free = keep_free
+        self._wants_digests = digests
+        self._digests: OrderedDict[str, Digest] = OrderedDict()
+        self._listeners: dict[str, list[tuple[Listener, Finish]]] = {}
         self._received: OrderedDict[str, int] = OrderedDict()
         """The last ones that were announced: whoever read an upload's row may have read it just
         before its last bytes were recorded, so an entry is not gone as soon as that is done."""
@@ -122,14 +179,19 @@ class Sources:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         sync_directory(path.parent)
 
-    def open_writer(self, upload: Upload, received: int) -> Writer:
+    def has_room(self) -> bool:
+        """Whether the disk is not so full that no new upload should begin."""
+        room = _free(os.statvfs(self._directory.root / "sources"))
+        return not self._keep_free or room > self._keep_free
+
+    def open_writer(self, upload: Upload, received: int, digest: Digest | None = None) -> Writer:
         """Opens `upload`'s place in its source, to go on after `received` bytes."""
         source = os.open(self.path(upload.source_id), os.O_RDWR | os.O_CLOEXEC)
         path = self._directory.mark(upload.id)
         path.parent.mkdir(exist_ok=True)
         mark = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.pwrite(mark, _number(received), 0)
-        return Writer(source, mark, upload.start, received)
+        return Writer(source, mark, upload.start, received, digest, self._keep_free)
 
     def recovered(self, upload: Upload) -> int:
         """How many bytes of `upload` are there after a restart (the same-boot rule)."""
@@ -140,7 +202,8 @@ class Sources:
         except FileNotFoundError:
             return upload.mark
         received = int.from_bytes(data, "little") if len(data) == 8 else 0
-        return min(max(received, upload.mark), upload.length)
+        limit = received if upload.length is None else upload.length
+        return min(max(received, upload.mark), limit)
 
     def sync(self, upload: Upload) -> None:
         """Makes an upload's bytes survive a power cut; if it fails, only its mark counts."""
@@ -152,6 +215,32 @@ class Sources:
             raise _translated(error) from error
         finally:
             os.close(descriptor)
+
+    def copy(self, upload: Upload, origin: Upload, done: int, most: int) -> int:
+        """Copies at most `most` bytes of `origin`, from `done` on, to where `upload` has them.
+
+        Returns how many of it have been copied and synced. `origin` must be whole.
+        """
+        size = min(most, origin.mark - done)
+        if self._keep_free and _free(os.statvfs(self._directory.root)) < self._keep_free + size:
+            raise DiskFull
+        source = self.open_reader(origin.source_id)
+        try:
+            target = os.open(self.path(upload.source_id), os.O_RDWR | os.O_CLOEXEC)
+            try:
+                end = done + size
+                while done < end:
+                    done += _copied(
+                        source, origin.start + done, target, upload.start + done, end - done
+                    )
+                os.fdatasync(target)
+            finally:
+                os.close(target)
+        except OSError as error:
+            raise _translated(error) from error
+        finally:
+            os.close(source)
+        return done
 
     def open_reader(self, source_id: str) -> int:
         """A read-only descriptor."""
@@ -166,6 +255,30 @@ class Sources:
 
     def erase_mark(self, upload_id: str) -> None:
         self._directory.mark(upload_id).unlink(missing_ok=True)
+
+    # --- digests (event loop; what they are made of, any thread) ----------------------------
+
+    def digest(self, source: Source) -> Digest | None:
+        """Of a source, as far as it is made; None if nobody wants it."""
+        if source.digest is not None or not (self._wants_digests or source.promised):
+            return None
+        found = self._digests.setdefault(source.id, Digest())
+        self._digests.move_to_end(source.id)
+        if len(self._digests) > _REMEMBERED:
+            self._digests.popitem(last=False)
+        return found
+
+    def digest_begun(self, source_id: str) -> Digest | None:
+        """The same, if something is in it or was to be."""
+        return self._digests.get(source_id)
+
+    def digested(self, source_id: str, length: int) -> str | None:
+        """The SHA-256 of all `length` bytes of a source, if it is at hand."""
+        digest = self._digests.get(source_id)
+        return digest.of(length) if digest else None
+
+    def forget_digest(self, source_id: str) -> None:
+        self._digests.pop(source_id, None)
 
     # --- what has arrived (event loop) -----------------------------------------------------
 
@@ -191,21 +304,43 @@ class Sources:
         if len(self._received) > _REMEMBERED:
             self._received.popitem(last=False)
         if received > before:
-            for listener in list(self._listeners.get(upload.source_id, ())):
+            for listener, _ in list(self._listeners.get(upload.source_id, ())):
                 listener(upload.start + before, upload.start + received)
 
-    def listen(self, source_id: str, listener: Listener) -> Callable[[], None]:
-        """Calls `listener(start, end)` for what arrives from now on; returns how to stop it."""
-        self._listeners.setdefault(source_id, []).append(listener)
+    def finish(self, source_id: str, length: int) -> None:
+        """A source has ended: tell those who listen to it."""
+        for _, finish in list(self._listeners.get(source_id, ())):
+            finish(length)
+
+    def listen(
+        self, source_id: str, listener: Listener, finish: Finish = lambda _: None
+    ) -> Callable[[], None]:
+        """Calls `listener(start, end)` for what arrives from now on, and `finish(length)` when
+        the source ends; returns how to stop it."""
+        ears = listener, finish
+        self._listeners.setdefault(source_id, []).append(ears)
 
         def stop() -> None:
             listeners = self._listeners.get(source_id, [])
-            if listener in listeners:
-                listeners.remove(listener)
+            if ears in listeners:
+                listeners.remove(ears)
             if not listeners:
                 self._listeners.pop(source_id, None)
 
         return stop
+
+
+def _copied(source: int, at: int, target: int, to: int, size: int) -> int:
+    """Copies some bytes inside the kernel, or by hand where it does not; how many."""
+    try:
+        count = os.copy_file_range(source, target, size, at, to)
+    except OSError as error:
+        if error.errno not in _NOT_BY_KERNEL:
+            raise
+        count = os.pwrite(target, os.pread(source, min(size, _BLOCK), at), to)
+    if not count:
+        raise OSError(errno.EIO, "the file is shorter than it was")
+    return count
 
 
 def _number(received: int) -> bytes:
@@ -215,3 +350,7 @@ def _number(received: int) -> bytes:
 
 def _translated(error: OSError) -> Exception:
     return DiskFull() if error.errno in (errno.ENOSPC, errno.EDQUOT) else error
+
+
+def _free(disk: os.statvfs_result) -> int:
+    return disk.f_bavail * disk.f_frsize

@@ -65,6 +65,8 @@ class News:
 
     def arrived(self, upload: Upload, received: int) -> None:
         """`received` bytes of an upload are there."""
+        if not upload.video_id:
+            return
         if not self._paces:
             self._bell.set()
         self._paces.note(upload, received)
@@ -72,8 +74,9 @@ class News:
 
     def ended(self, upload: Upload) -> None:
         """A body of an upload ended."""
-        self._paces.body_ended(upload)
-        self.changed(upload.video_id)
+        if upload.video_id:
+            self._paces.body_ended(upload)
+            self.changed(upload.video_id)
 
     def changed(self, video_id: str) -> None:
         """Something unnumbered of a video is not as it was."""

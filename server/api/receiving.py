@@ -2,7 +2,8 @@
 
 One writer an upload. A new request takes over from one that is stalled; of two that race, one
 writes and the other is told the offset. Whatever way a body ends, what has arrived is kept,
-synced and recorded before anybody is answered.
+synced and recorded before anybody is answered. Only of a body whose digest was promised nothing
+is kept but all of it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,20 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Protocol
 
-from server.errors import BodyTimeout, BodyTooLong, Draining, NotFound, OffsetMismatch
-from storage.database import Database, Transaction
+from server.errors import (
+    BodyTimeout,
+    BodyTooLong,
+    ChecksumMismatch,
+    Draining,
+    NotFound,
+    OffsetMismatch,
+    TooLarge,
+)
+from server.jobs.arrival import Arrival
+from storage.database import Database
+from storage.digests import Promise
 from storage.errors import DiskFull
-from storage.model import Upload, now
+from storage.model import Source, Upload
 from storage.records import uploads as upload_rows
 from storage.sources import Sources, Writer
 
@@ -79,7 +90,9 @@ class Receiver:
         database: Database,
         sources: Sources,
         executor: Executor,
+        arrival: Arrival,
         *,
+        max_size: int,
         body_timeout: float,
         takeover_after: float,
         on_bytes: Callable[[Upload, int], None],
@@ -90,6 +103,8 @@ class Receiver:
         self._database = database
         self._sources = sources
         self._executor = executor
+        self._arrival = arrival
+        self._max_size = max_size
         self._body_timeout = body_timeout
         self._takeover_after = takeover_after
         self._on_bytes = on_bytes
@@ -148,20 +163,25 @@ class Receiver:
         self,
         upload: Upload,
         holder: _Holder,
+        promise: Promise | None = None,
         on_acknowledged: Callable[[int], None] | None = None,
     ) -> int:
         """Writes the body behind what is there; the offset that is synced and recorded.
 
         `on_acknowledged(offset)` is called with those that are so in passing.
 
-        Raises what ended the body early (`BodyTimeout`, `BodyTooLong`, `DiskFull`, a take-over,
-        a lost connection), after what came has been recorded.
+        Raises what ended the body early (`BodyTimeout`, `BodyTooLong`, `TooLarge`, `DiskFull`, a
+        take-over, a lost connection), after what came has been recorded; `ChecksumMismatch`
+        if it is not what was promised.
         """
         loop = asyncio.get_running_loop()
         received = self._sources.received(upload)
-        writer = await loop.run_in_executor(
-            self._executor, self._sources.open_writer, upload, received
-        )
+        source = await self._database.read(lambda tx: upload_rows.get_source(tx, upload.source_id))
+        if source is None:
+            raise NotFound
+        writer = await loop.run_in_executor(self._executor, self._writer, upload, received, source)
+        if promise is not None:
+            writer.hold(promise)
         holder.received = received
         writing: asyncio.Future[None] | None = None
         marking: asyncio.Task[int] | None = None
@@ -184,6 +204,10 @@ class Receiver:
                     marking = asyncio.create_task(self._mark(upload, writer, on_acknowledged))
             if writing is not None:
                 await writing
+            if promise is not None and not await loop.run_in_executor(
+                self._executor, writer.release
+            ):
+                raise ChecksumMismatch
         except DiskFull:
             raise DiskFull(offset=writer.received) from None
         finally:
@@ -201,11 +225,15 @@ class Receiver:
                 await loop.run_in_executor(self._executor, writer.close)
         return offset
 
+    def _writer(self, upload: Upload, received: int, source: Source) -> Writer:
+        return self._sources.open_writer(upload, received, self._sources.digest(source))
+
     async def _body(self, upload: Upload, holder: _Holder, received: int) -> AsyncIterator[bytes]:
         """What arrives, in pieces of at most a megabyte; never more than the upload lacks."""
+        most = self._max_size if upload.length is None else upload.length
         while data := await holder.read(self._body_timeout):
-            if received + len(data) > upload.length:
-                raise BodyTooLong(offset=received)
+            if received + len(data) > most:
+                raise (BodyTooLong if upload.length is not None else TooLarge)(offset=received)
             received += len(data)
             yield data
 
@@ -228,8 +256,9 @@ class Receiver:
                 await loop.run_in_executor(self._executor, self._sources.sync, upload)
             except (DiskFull, OSError):
                 self._sources.announce(upload, upload.mark)
+                self._sources.forget_digest(upload.source_id)
                 raise
-            await self._record(upload, received)
+            await self._arrival.record(upload, received)
         return received
 
     async def _mark(
@@ -241,16 +270,8 @@ class Receiver:
         """Syncs and records what has been received by now."""
         loop = asyncio.get_running_loop()
         offset = await loop.run_in_executor(self._executor, writer.sync)
-        await self._record(upload, offset)
+        await self._arrival.record(upload, offset)
+        await self._arrival.follow(upload)
         if on_acknowledged is not None:
             on_acknowledged(offset)
         return offset
-
-    async def _record(self, upload: Upload, offset: int) -> None:
-        def record(tx: Transaction) -> None:
-            upload_rows.advance(tx, upload.id, offset, self._sources.boot, now())
-            parts = upload_rows.of_source(tx, upload.source_id)
-            if all(part.mark == part.length for part in parts):
-                upload_rows.end_source(tx, upload.source_id)
-
-        await self._database.write(record)

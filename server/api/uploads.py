@@ -10,16 +10,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import aiofiles
+import msgspec
 from aiohttp import web
 
-from server.api.creating import VIDEO_HEADER, Creating, Named, refuse_encoded
+from server.api.creating import Creating, Wish
+from server.api.finding import Finding, named, refuse_encoded
 from server.api.receiving import Receiver
 from server.api.rufh import Rufh
 from server.api.sessions import principal
 from server.api.urls import Urls
-from server.protocols import rufh, tus
-from server.protocols.resumable import UploadState
+from server.errors import FinalUpload
+from server.protocols import metadata, rufh, tus
+from server.protocols.resumable import UploadState, judge_told_length
+from storage.database import Database
+from storage.digests import ALGORITHMS, Promise
 from storage.model import Upload
+from storage.ranges import Ranges
+from storage.records import uploads as upload_rows
 from storage.sources import Sources
 
 _COPY = 1 << 16
@@ -42,19 +49,25 @@ class Uploads:
 
     def __init__(
         self,
+        database: Database,
         sources: Sources,
-        receiver: Receiver,
         creating: Creating,
+        receiver: Receiver,
+        finding: Finding,
         ietf: Rufh,
         urls: Urls,
         max_size: int,
     ) -> None:
+        self._database = database
         self._sources = sources
-        self._receiver = receiver
         self._creating = creating
+        self._receiver = receiver
+        self._finding = finding
         self._ietf = ietf
         self._urls = urls
-        self._capabilities = tus.Capabilities(max_size)
+        self._capabilities = tus.Capabilities(
+            max_size, defers_length=True, expires=True, concatenates=True, checksums=ALGORITHMS
+        )
 
     def routes(self) -> list[web.RouteDef]:
         """Of tus, POST may stand for any method (X-HTTP-Method-Override)."""
@@ -89,60 +102,80 @@ class Uploads:
         """A new upload, and the video that its bytes will be."""
         refuse_encoded(request)
         creation = tus.creation(request.headers, self._capabilities)
-        named = Named(
-            filename=tus.text_of(creation.fields, "filename"),
-            title=tus.text_of(creation.fields, "title"),
-            outputs=tus.text_of(creation.fields, "outputs"),
-            metadata=creation.metadata,
+        promise = self._promise(request)
+        made = await self._creating.create(
+            Wish(
+                owner=principal(request),
+                said=metadata.read(creation.fields),
+                metadata=creation.metadata,
+                length=creation.length,
+                recipe=creation.concat,
+                parts=creation.parts,
+            )
         )
-        made = await self._creating.create(principal(request), creation.length, named)
-        offset = 0
-        if creation.with_upload:
-            offset = await self._creating.receive(made.upload, request.content)
-        state = UploadState(offset, creation.length)
-        location = self._urls.absolute(request, f"/files/{made.upload.id}")
-        headers = tus.created(location, state) | {VIDEO_HEADER: made.video.id}
+        upload, offset = made.upload, made.offset
+        if creation.with_upload and offset == 0:
+            found = await self._finding.existing(
+                upload.id
+            )  # its video may have been deleted just now
+            async with self._receiver.claim(upload.id, 0, request.content) as holder:
+                offset = await self._receiver.receive(found.upload, holder, promise)
+        location = self._urls.absolute(request, f"/files/{upload.id}")
+        headers = tus.created(location, offset, made.expires_at) | named(upload)
         return web.Response(status=201, headers=headers)
 
     async def head(self, request: web.Request) -> web.Response:
         """Where the upload is. Whoever was writing is ended first: the answer must hold."""
         tus.check_version(request.headers)
-        upload = await self._upload(request)
-        await self._receiver.settle(upload.id)
-        upload = await self._upload(request)
-        offset = await self._receiver.acknowledge(upload)
-        headers = tus.standing(UploadState(offset, upload.length), upload.metadata)
-        return web.Response(headers=headers | {VIDEO_HEADER: upload.video_id})
+        upload_id = request.match_info["upload"]
+        await self._finding.existing(upload_id)
+        await self._receiver.settle(upload_id)
+        found = await self._finding.existing(upload_id)
+        upload, offset = found.upload, found.offset
+        if offset is not None and upload.kind != "joined":
+            offset = await self._receiver.acknowledge(upload)
+        standing = tus.Standing(
+            offset, upload.length, upload.metadata, found.expires_at, upload.recipe
+        )
+        return web.Response(headers=tus.standing(standing) | named(upload))
 
     async def append(self, request: web.Request) -> web.Response:
         """More bytes, at the offset that they are meant for."""
         refuse_encoded(request)
         offset = tus.append(request.headers)
-        upload = await self._upload(request)
-        async with self._receiver.claim(upload.id, offset, request.content) as holder:
-            upload = await self._upload(request)
-            state = UploadState(await self._receiver.acknowledge(upload), upload.length)
-            tus.judge(request.headers, state)
-            reached = await self._receiver.receive(upload, holder)
-        headers = tus.appended(UploadState(reached, upload.length))
-        return web.Response(status=204, headers=headers)
+        promise = self._promise(request)
+        upload_id = request.match_info["upload"]
+        if (await self._finding.existing(upload_id)).upload.kind == "joined":
+            raise FinalUpload
+        async with self._receiver.claim(upload_id, offset, request.content) as holder:
+            upload = (await self._finding.existing(upload_id)).upload
+            there = await self._receiver.acknowledge(upload)
+            tus.judge(request.headers, UploadState(there, upload.length))
+            upload = await self._told(request, upload, there)
+            reached = await self._receiver.receive(upload, holder, promise)
+        found = await self._finding.existing(upload_id)
+        return web.Response(status=204, headers=tus.appended(reached, found.expires_at))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Ends the upload. An unfinished one takes its video with it."""
         tus.check_version(request.headers)
-        await self._creating.end(await self._upload(request), request.content)
+        await self._finding.end(request.match_info["upload"], request.content)
         return web.Response(status=204, headers={"Tus-Resumable": tus.VERSION})
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """The bytes that are there, for whoever holds the URL."""
-        upload = await self._upload(request)
+        upload, source, offset = await self._finding.existing(request.match_info["upload"])
         path = self._sources.path(upload.source_id)
-        if upload.mark == upload.length:
+        if source.ended and (upload.start, upload.length) == (0, source.length):
             return web.FileResponse(path, headers=_DOWNLOAD)
+        if upload.kind == "joined":
+            parts = await self._database.read(lambda tx: upload_rows.of_source(tx, source.id))
+            offset = Ranges((p.start, p.start + p.mark) for p in parts).end_of_run(0)
         answer = web.StreamResponse(headers=_DOWNLOAD)
-        answer.content_length = there = upload.mark
+        answer.content_length = there = offset or 0
         await answer.prepare(request)
         async with aiofiles.open(path, "rb") as file:
+            await file.seek(upload.start)
             while there and (data := await file.read(min(there, _COPY))):
                 await answer.write(data)
                 there -= len(data)
@@ -162,9 +195,21 @@ class Uploads:
             raise web.HTTPMethodNotAllowed(request.method, sorted(handlers))
         return await handler(request)
 
-    async def _upload(self, request: web.Request) -> Upload:
-        """The upload of a request, as long as its video was not removed."""
-        return await self._creating.existing(request.match_info["upload"])
+    async def _told(self, request: web.Request, upload: Upload, there: int) -> Upload:
+        """The upload with the length that a PATCH tells of one that had none."""
+        length = tus.told_length(request.headers)
+        if length is None:
+            return upload
+        judge_told_length(UploadState(there, upload.length), length, self._capabilities.max_size)
+        if upload.length is not None:
+            return upload
+        await self._creating.tell_length(upload, length)
+        return msgspec.structs.replace(upload, length=length)
+
+    def _promise(self, request: web.Request) -> Promise | None:
+        """What the body is to be, if that was said."""
+        checksum = tus.checksum(request.headers, self._capabilities)
+        return Promise(*checksum) if checksum is not None else None
 
 
 def _either(of_tus: Handler, of_the_ietf: Handler) -> Handler:

@@ -30,6 +30,8 @@ class _Growing:
 
     def __init__(self, video_id: str) -> None:
         self.video_id = video_id
+        self.received: dict[str, int] = {}
+        """Of each upload into it."""
         self.pace = Pace()
         self.until = 0.0
         """When it counts as silent."""
@@ -48,12 +50,16 @@ class Paces:
 
     def note(self, upload: Upload, received: int) -> None:
         """`received` bytes of `upload` are there now."""
-        if received >= upload.length:
+        if not upload.video_id:
+            return
+        whole = upload.length is not None and received >= upload.length
+        if whole and upload.kind == "whole":
             self._growing.pop(upload.source_id, None)
             return
         growing = self._growing.setdefault(upload.source_id, _Growing(upload.video_id))
         at = self._clock()
-        growing.pace.note(at, received)
+        growing.received[upload.id] = received
+        growing.pace.note(at, sum(growing.received.values()))
         growing.until = at + _SILENT
 
     def body_ended(self, upload: Upload) -> None:

@@ -203,7 +203,7 @@ class Dispatcher:
     def _standing(self, candidate: Candidate) -> _Standing:
         job_id, owner, _, parked_at, source, parts = candidate
         ranges = self._sources.ranges_of(source, parts)
-        complete = source.length is not None and ranges.covers(0, source.length)
+        complete = source.ended
         return _Standing(job_id, owner, parked_at, source.id, source.length, ranges, complete)
 
     # --- deciding ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from server.errors import NotFound
 from server.jobs.lifecycle import Action, sources, target
 from server.jobs.worker import Worker
 from storage.database import Database, Transaction
-from storage.model import Video, now
+from storage.model import Upload, Video, now
 from storage.records import events as event_rows
 from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
@@ -54,6 +54,10 @@ class Removal:
         task.add_done_callback(self._running.discard)
         return True
 
+    def forget(self, upload: Upload) -> None:
+        """What is left of an upload whose row is gone; of a part, its bytes as well. Blocks."""
+        self._eraser.forget_upload(upload)
+
     async def finish(self) -> None:
         """Waits for the erasing that has begun."""
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -67,7 +71,7 @@ class Removal:
             job_rows.move(tx, job_id, sources(Action.REMOVE), target(Action.REMOVE))
             job_rows.raise_epoch(tx, job_id)
         event_rows.add(tx, video.id, "removed", {})
-        return [upload.id for upload in upload_rows.of_source(tx, video.source_id)], jobs
+        return [upload.id for upload in upload_rows.of_video(tx, video.id)], jobs
 
     async def _erase(self, video: Video, uploads: list[str], jobs: list[str]) -> None:
         for upload_id in uploads:

@@ -58,7 +58,7 @@ class Retrying:
 def _begin_anew(tx: Transaction, video: Video) -> bool:
     jobs = job_rows.of_videos(tx, [video.id])
     source = upload_rows.get_source(tx, video.source_id)
-    if source is None or not source.length:
+    if source is None or not source.length or source.refused:
         return False
     if not jobs or not move(tx, jobs[-1], Action.AGAIN):
         return False

@@ -20,7 +20,7 @@ from server.settings import MediaSettings
 from storage import queue as queue_rows
 from storage.database import Database, Transaction
 from storage.editions import Editions
-from storage.model import Cut, Edition, Job, Output, Upload, Video, new_id, now
+from storage.model import Cut, Edition, Job, Output, Video, new_id, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
@@ -42,7 +42,6 @@ class Taken(msgspec.Struct, frozen=True):
     video: Video
     edition: Edition
     outputs: list[Output]
-    uploads: list[Upload]
     start: Start
 
 
@@ -120,7 +119,7 @@ class Taking:
             thorough=job.misses > 0,
         )
         outputs = edition_rows.outputs(tx, edition.id)
-        return Taken(job, epoch, video, edition, outputs, uploads, start)
+        return Taken(job, epoch, video, edition, outputs, start)
 
     def _new_edition(self, tx: Transaction, video: Video) -> Edition:
         edition_id = new_id()

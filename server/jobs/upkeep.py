@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Executor
 
+from server.jobs.expiry import Expiry
+from server.jobs.lifecycle import ENDED
 from storage.database import Database
 from storage.model import now
 from storage.records import events as event_rows
@@ -15,13 +17,19 @@ _AT_ONCE = 500
 
 
 class Upkeep:
-    """Forgets old events and erases editions that were replaced."""
+    """Forgets old events, collects what has expired, and erases what nobody has any more."""
 
     def __init__(
-        self, database: Database, eraser: Eraser, executor: Executor, events_kept: float
+        self,
+        database: Database,
+        eraser: Eraser,
+        expiry: Expiry,
+        executor: Executor,
+        events_kept: float,
     ) -> None:
         """`events_kept`: seconds."""
         self._database = database
+        self._expiry = expiry
         self._eraser = eraser
         self._executor = executor
         self._events_kept = events_kept
@@ -31,5 +39,10 @@ class Upkeep:
         before = now() - int(self._events_kept * 1000)
         while await self._database.write(lambda tx: event_rows.expire(tx, before, _AT_ONCE)):
             pass
+        await self._expiry.sweep()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._eraser.erase_replaced)
+        await loop.run_in_executor(self._executor, self._erase)
+
+    def _erase(self) -> None:
+        self._eraser.erase_replaced()
+        self._eraser.erase_doubles(sorted(ENDED))

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -28,7 +29,9 @@ from server.settings import Allowance, MediaSettings, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import DiskFull, Fenced
+from storage.model import Source, Upload
 from storage.records import jobs as job_rows
+from storage.records import uploads as upload_rows
 from storage.sources import Sources
 
 _log = logging.getLogger(__name__)
@@ -160,7 +163,7 @@ class Worker:
     # --- running -----------------------------------------------------------------------------
 
     async def _run(self, taken: Taken, made: int, feed: Feed) -> Ended:
-        stop_listening = self._listen(taken, feed)
+        stop_listening = await self._listen(taken, feed)
         attempt = Attempt(
             database=self._database,
             editions=self._editions,
@@ -182,32 +185,33 @@ class Worker:
         finally:
             stop_listening()
 
-    def _listen(self, taken: Taken, feed: Feed) -> Callable[[], None]:
+    async def _listen(self, taken: Taken, feed: Feed) -> Callable[[], None]:
         """Tells `feed` what arrives from now on, and what has since the job was taken."""
-        uploads = taken.uploads
-        length = max((upload.start + upload.length for upload in uploads), default=0)
-
-        def arrived(start: int, end: int) -> None:
+        source_id = taken.video.source_id
+        stop = self._sources.listen(source_id, feed.arrived, feed.finish)
+        if taken.start.length is not None:
+            return stop
+        try:
+            source, uploads = await self._database.read(partial(_standing, source_id))
+        except BaseException:
+            stop()
+            raise
+        for start, end in self._sources.ranges(uploads):
             feed.arrived(start, end)
-            if self._sources.ranges(uploads).covers(0, length):
-                feed.finish(length)
-
-        stop = self._sources.listen(taken.video.source_id, arrived)
-        if taken.start.length is None:
-            for start, end in self._sources.ranges(uploads):
-                arrived(start, end)
+        if source is not None and source.ended:
+            feed.finish(source.length or 0)
         return stop
 
     # --- what became of it -------------------------------------------------------------------
 
     async def _stopped(self, taken: Taken, reason: str) -> None:
         """Parked, drained or removed: no attempt is counted."""
-        there = self._sources.ranges(taken.uploads).total
 
         def park(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
             move(tx, taken.job, Action.PARK)
-            parked_at = there if reason == "parked" else None
+            uploads = upload_rows.of_source(tx, taken.video.source_id)
+            parked_at = self._sources.ranges(uploads).total if reason == "parked" else None
             job_rows.note(tx, taken.job.id, {"parked_at": parked_at})
 
         with contextlib.suppress(Fenced):  # removed
@@ -271,6 +275,10 @@ class Worker:
 
         with contextlib.suppress(Fenced):
             await self._database.write(settle)
+
+
+def _standing(source_id: str, tx: Transaction) -> tuple[Source | None, list[Upload]]:
+    return upload_rows.get_source(tx, source_id), upload_rows.of_source(tx, source_id)
 
 
 def backoff(misses: int) -> float:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
 from server.errors import (
     BodyTooLong,
     FilenameInvalid,
+    LengthFixed,
     MetadataInvalid,
     OffsetMismatch,
     TooLarge,
@@ -27,17 +29,33 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 what is there, and they reach beyond the text that they are in."""
 
 
+Kind = TypeVar("Kind", bound=str)
+
+
 class UploadState(msgspec.Struct, frozen=True):
     """`offset` bytes of `length` are there and acknowledged."""
 
     offset: int
-    length: int
+    length: int | None
+    """None until it is told."""
 
 
 def judge_length(length: int, max_size: int) -> None:
     """May an upload of `length` bytes be made? Raises `TooLarge`."""
     if length > max_size:
         raise TooLarge(f"{length} bytes, at most {max_size}", max_size=max_size)
+
+
+def judge_told_length(state: UploadState, length: int, max_size: int) -> None:
+    """May it be told now that the upload will have `length` bytes?
+
+    Raises `LengthFixed` if another one was told, or more have come; `TooLarge`.
+    """
+    if state.length is not None and state.length != length:
+        raise LengthFixed(f"it is {state.length}, not {length}")
+    if length < state.offset:
+        raise LengthFixed(f"{state.offset} bytes have come already")
+    judge_length(length, max_size)
 
 
 def judge_append(state: UploadState, offset: int, body_length: int | None) -> None:
@@ -47,7 +65,7 @@ def judge_append(state: UploadState, offset: int, body_length: int | None) -> No
     """
     if offset != state.offset:
         raise OffsetMismatch(f"it is at {state.offset}, not {offset}", offset=state.offset)
-    if body_length is not None and offset + body_length > state.length:
+    if body_length is not None and state.length is not None and offset + body_length > state.length:
         raise BodyTooLong(
             f"{state.length - offset} bytes are lacking, {body_length} were sent",
             offset=state.offset,
@@ -63,7 +81,7 @@ def judge_filename(name: str) -> str:
     if (
         len(name) > FILENAME_LIMIT
         or name in (".", "..")
-        or any(char in "/\\" or _deceives(char) for char in name)
+        or any(char in "/\\" or is_deceptive(char) for char in name)
     ):
         raise FilenameInvalid
     return name
@@ -72,12 +90,12 @@ def judge_filename(name: str) -> str:
 def judge_title(title: str) -> str:
     """A client's title, as data to show; cut if it is too long. Raises `MetadataInvalid`."""
     title = title.strip()[:TITLE_LIMIT]
-    if any(map(_deceives, title)):
+    if any(map(is_deceptive, title)):
         raise MetadataInvalid("the title has control characters in it")
     return title
 
 
-def judge_outputs(text: str, kinds: Sequence[str]) -> list[str] | None:
+def judge_outputs(text: str, kinds: Sequence[Kind]) -> list[Kind] | None:
     """The kinds of outputs that a client asks for, in the order of `kinds`; None: it does not say.
 
     Words with commas between them. Raises `MetadataInvalid` for another word than `kinds` has.
@@ -88,7 +106,7 @@ def judge_outputs(text: str, kinds: Sequence[str]) -> list[str] | None:
     return [kind for kind in kinds if kind in words] or None
 
 
-def _deceives(char: str) -> bool:
+def is_deceptive(char: str) -> bool:
     """Whether `char` is there to steer what shows it: a terminal, a log, a page."""
     return char in _TURNING or unicodedata.category(char) in ("Cc", "Cs")
 

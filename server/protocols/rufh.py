@@ -21,6 +21,7 @@ from server.errors import (
     LengthInconsistent,
     OffsetInvalid,
     OffsetMismatch,
+    RepresentationMismatch,
     UploadCompleted,
 )
 from server.protocols import structured
@@ -43,6 +44,8 @@ _PROBLEMS = {
     "upload_completed": "completed-upload",
     "length_inconsistent": "inconsistent-upload-length",
     "digest_field_invalid": "digest-invalid-values",
+    "content_mismatch": "digest-mismatching-values",
+    "representation_mismatch": "digest-mismatching-values",
 }
 """Section 7; of digests: draft-ietf-httpapi-digest-fields-problem-types."""
 Headers = MultiMapping[str]
@@ -256,7 +259,7 @@ def refused(method: str, headers: Headers, error: ReelraceError) -> dict[str, st
     if isinstance(offset := error.facts.get("offset"), int):
         found["Upload-Offset"] = str(offset)
     if method in ("POST", "PUT", "PATCH"):
-        found[_COMPLETE] = _flag(isinstance(error, UploadCompleted))
+        found[_COMPLETE] = _flag(isinstance(error, (UploadCompleted, RepresentationMismatch)))
     if isinstance(size := error.facts.get("max_size"), int):
         found["Upload-Limit"] = f"max-size={size}"
     if isinstance(error, ContentTypeWrong):

@@ -137,6 +137,18 @@ def of_source(tx: Transaction, source_id: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def only_of(tx: Transaction, video_id: str, source_id: str) -> list[str]:
+    """Ids of a source's editions that no other video shows and no other video's job makes."""
+    rows = tx.rows(
+        """select id from editions e where source_id = :source
+             and not exists (select 1 from videos v where v.edition_id = e.id and v.id <> :video)
+             and not exists (
+               select 1 from jobs j where j.edition_id = e.id and j.video_id <> :video)""",
+        {"source": source_id, "video": video_id},
+    )
+    return [row["id"] for row in rows]
+
+
 def unused(tx: Transaction) -> list[str]:
     """Ids of the editions that no video shows and no job makes."""
     rows = tx.rows(

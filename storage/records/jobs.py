@@ -23,7 +23,7 @@ _COLUMNS = (
 _CANDIDATES = """select j.id, j.owner, j.state, j.parked_at, s.id as source_id, s.length, s.ended,
     u.id as upload_id, u.start, u.mark
     from jobs j join videos v on v.id = j.video_id join sources s on s.id = v.source_id
-    left join uploads u on u.source_id = s.id"""
+    left join uploads u on u.source_id = s.id and u.kind <> 'joined'"""
 _BY_URGENCY = "order by j.priority desc, j.created_at, j.id, u.start, u.id"
 
 
@@ -50,6 +50,17 @@ def of_videos(tx: Transaction, video_ids: Collection[str]) -> list[Job]:
         f"""select {_COLUMNS} from jobs where video_id in ({", ".join(f":{n}" for n in names)})
             order by created_at, id""",
         names,
+    )
+    return msgspec.convert(rows, list[Job])
+
+
+def of_source(tx: Transaction, source_id: str) -> list[Job]:
+    """The jobs of all videos that have a source."""
+    rows = tx.rows(
+        f"""select {_COLUMNS} from jobs
+            where video_id in (select id from videos where source_id = :id)
+            order by created_at, id""",
+        {"id": source_id},
     )
     return msgspec.convert(rows, list[Job])
 

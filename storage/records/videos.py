@@ -8,13 +8,13 @@ from storage.database import Transaction
 from storage.model import Video
 
 _COLUMNS = """id, owner, title, filename, source_id, edition_id, access, access_version, outputs,
-    created_at"""
+    details, created_at"""
 
 
 def create(tx: Transaction, video: Video) -> None:
     tx.execute(
         f"""insert into videos ({_COLUMNS}) values (:id, :owner, :title, :filename, :source_id,
-            :edition_id, :access, :access_version, :outputs, :created_at)""",
+            :edition_id, :access, :access_version, :outputs, :details, :created_at)""",
         msgspec.structs.asdict(video),
     )
 
@@ -25,6 +25,15 @@ def get(tx: Transaction, video_id: str) -> Video | None:
         f"select {_COLUMNS} from videos where id = :id and removed_at is null", {"id": video_id}
     )
     return msgspec.convert(row, Video) if row else None
+
+
+def of_source(tx: Transaction, source_id: str) -> list[Video]:
+    """The videos that have a source, but those that were removed."""
+    rows = tx.rows(
+        f"select {_COLUMNS} from videos where source_id = :id and removed_at is null",
+        {"id": source_id},
+    )
+    return msgspec.convert(rows, list[Video])
 
 
 def of_owner(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.raw import Wire
@@ -24,6 +26,9 @@ from tests.support.rufh import (
 )
 from tests.support.server import Server, until
 
+LIMIT = r"max-size=1099511627776, (max-age|expires)=6047[0-9]{2}"
+"""A week, and what has passed of it."""
+
 # --- creation ------------------------------------------------------------------------------
 
 
@@ -41,10 +46,12 @@ def test_a_whole_upload_in_one_request(
         interim, final = wire.answers()
     assert (interim.version, interim.status_code) == ("HTTP/1.1", 104)
     assert interim.reason == "Upload Resumption Supported"
+    limit = interim.headers.pop("Upload-Limit")
+    assert re.fullmatch(LIMIT, limit)
+    assert ("expires" in limit) == (version == 6)
     assert dict(interim.headers) == {
         "Upload-Draft-Interop-Version": str(version),
         "Location": final.headers["Location"],
-        "Upload-Limit": "max-size=1099511627776",
     }
     assert final.status_code == 201
     assert final.headers["Upload-Complete"] == "?1"
@@ -115,7 +122,7 @@ def test_in_parts(shared_server: Server, version: int) -> None:
     made = ask("POST", files(shared_server), told, DATA[:1000])
     assert made.status_code == 201
     assert made.headers["Upload-Complete"] == "?0"
-    assert made.headers["Upload-Limit"] == "max-size=1099511627776"
+    assert re.fullmatch(LIMIT, made.headers["Upload-Limit"])
     url, at = made.headers["Location"], 1000
     for size in (1, 0, 70_001, len(DATA)):
         part = DATA[at : at + size]
@@ -139,6 +146,43 @@ def test_nothing_is_an_upload_too(shared_server: Server) -> None:
     made = ask("POST", files(shared_server), said(Upload_Complete="?1"))
     assert made.status_code == 201
     assert standing(made.headers["Location"]) == (0, "?1")
+
+
+@VERSIONS
+def test_of_unknown_length(shared_server: Server, version: int) -> None:
+    """Section 4.1.3: it is known once the upload is complete."""
+    told = said(version, Upload_Complete="?0") | shared_server.session
+    url = ask("POST", files(shared_server), told, DATA[:1000]).headers["Location"]
+    state = ask("HEAD", url, said(version))
+    assert state.headers["Upload-Offset"] == "1000"
+    assert "Upload-Length" not in state.headers
+    assert patch(url, 1000, DATA[1000:2000], "?0", version).status_code == 204
+    assert patch(url, 2000, DATA[2000:], "?1", version).status_code == 201
+    assert ask("HEAD", url, said(version)).headers["Upload-Length"] == str(len(DATA))
+    assert standing(url, version) == (len(DATA), "?1")
+    assert stored(url) == DATA
+
+
+def test_a_length_that_is_told_later_stays(shared_server: Server) -> None:
+    """Section 4.1.3."""
+    url = ask("POST", files(shared_server), said(Upload_Complete="?0"), b"ab").headers["Location"]
+    assert patch(url, 2, b"c", "?0", Upload_Length=5).status_code == 204
+    assert ask("HEAD", url, said()).headers["Upload-Length"] == "5"
+    assert patch(url, 3, b"d", "?0", Upload_Length=6).json()["code"] == "length_inconsistent"
+    assert patch(url, 3, b"de", "?1").status_code == 201
+
+
+def test_a_stream(shared_server: Server) -> None:
+    """Section 9: a chunked body tells no length, and its end completes the upload."""
+    with Wire(shared_server.url) as wire:
+        told = said(9, Upload_Complete="?1", Transfer_Encoding="chunked")
+        wire.begin("POST", "/files/", told)
+        for at in range(0, len(DATA), 100_000):
+            wire.chunk(DATA[at : at + 100_000])
+        wire.chunk(b"")
+        final = wire.answers()[-1]
+    assert (final.status_code, final.headers["Upload-Complete"]) == (201, "?1")
+    assert stored(final.headers["Location"]) == DATA
 
 
 @pytest.mark.parametrize(

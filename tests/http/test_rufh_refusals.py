@@ -137,6 +137,16 @@ def test_the_limit_is_told_and_kept(tmp_path: Path) -> None:
             answer = ask("POST", files(server), told, body)
             assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
             assert answer.headers["Upload-Limit"] == "max-size=1000"
-        assert ask("HEAD", begin(server, 1000), said()).headers["Upload-Limit"] == "max-size=1000"
+        limit = ask("HEAD", begin(server, 1000), said()).headers["Upload-Limit"]
+        assert limit.startswith("max-size=1000, max-age=")
+        url = ask("POST", files(server), said(Upload_Complete="?0")).headers["Location"]
+        with Wire(url) as wire:
+            told = said(9, Upload_Offset=0, Upload_Complete="?0", Content_Type=PARTIAL)
+            wire.begin("PATCH", url, told | {"Transfer-Encoding": "chunked"})
+            wire.chunk(bytes(1001))
+            wire.chunk(b"")
+            answer = wire.answer()
+            assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+            assert answer.headers["Upload-Limit"] == "max-size=1000"
     finally:
         server.end()

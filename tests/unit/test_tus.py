@@ -101,7 +101,7 @@ def test_the_verdict_on_a_patch(there: int, lacking: int, offset: int, body: int
 def test_answers() -> None:
     assert tus.options(CAN)["Tus-Extension"] == "creation,creation-with-upload,termination"
     assert "Tus-Extension" not in tus.options(tus.Capabilities(5, creates=False, terminates=False))
-    standing = tus.standing(UploadState(3, 9), "a YQ==")
+    standing = tus.standing(tus.Standing(3, 9, "a YQ=="))
     assert standing["Upload-Offset"] == "3"
     assert standing["Upload-Length"] == "9"
     assert standing["Upload-Metadata"] == "a YQ=="
