@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from server.api.compat.multi_video_upload import MultiVideoUpload
 from server.api.connections import Door, most_connections, raise_descriptors
 from server.api.creating import Creating, Quotas
 from server.api.events import Events
@@ -213,6 +214,7 @@ async def house(
                 urls,
                 settings.max_upload_size,
             ),
+            MultiVideoUpload(database, creating, receiver, finding, settings.body_timeout),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, kept.secret),

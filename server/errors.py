@@ -47,6 +47,12 @@ class GrantInvalid(ReelraceError):
     code = "grant_invalid"
 
 
+class FormInvalid(ReelraceError):
+    """The form cannot be read, or has no file in it."""
+
+    code = "form_invalid"
+
+
 class EncodingRefused(ReelraceError):
     """Send the bytes as they are: compressed request bodies are not accepted."""
 
@@ -261,6 +267,7 @@ STATUS: dict[type[ReelraceError], int] = {
     HostRefused: 421,
     OriginRefused: 403,
     GrantInvalid: 404,
+    FormInvalid: 400,
     EncodingRefused: 415,
     BodyTimeout: 408,
     TooManyStreams: 429,
