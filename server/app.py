@@ -15,6 +15,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from server.api.compat.multi_video_upload import MultiVideoUpload
+from server.api.compat.video_pipeline import VideoPipeline
 from server.api.connections import Door, most_connections, raise_descriptors
 from server.api.creating import Creating, Quotas
 from server.api.events import Events
@@ -131,7 +132,6 @@ def _uploading(
         kept.sources,
         kept.files,
         arrival,
-        max_size=settings.max_upload_size,
         body_timeout=settings.body_timeout,
         takeover_after=settings.takeover_after,
         on_bytes=on_bytes,
@@ -202,12 +202,13 @@ async def house(
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
         urls = Urls(settings.trusted_proxies)
-        finding = Finding(database, files, receiver, removal)
+        finding = Finding(database, files, creating, receiver, removal, settings.max_upload_size)
         rooms = (
             Uploads(
                 database,
                 sources,
                 creating,
+                arrival,
                 receiver,
                 finding,
                 Rufh(database, creating, receiver, finding, urls, settings.max_upload_size),
@@ -215,6 +216,14 @@ async def house(
                 settings.max_upload_size,
             ),
             MultiVideoUpload(database, creating, receiver, finding, settings.body_timeout),
+            VideoPipeline(
+                database,
+                creating,
+                receiver,
+                finding,
+                settings.max_upload_size,
+                settings.body_timeout,
+            ),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, kept.secret),
@@ -230,7 +239,7 @@ async def house(
         await queue.start()
         stack.push_async_callback(queue.stop)
         stack.push_async_callback(worker.drain)
-        for running in (dispatcher.run(), news.run(), bus.run(), joining.run()):
+        for running in (dispatcher.run(), news.run(), bus.run(), joining.run(), _begin(upkeep)):
             stack.push_async_callback(_cancelled, asyncio.create_task(running))
 
         await arrival.recover()
@@ -241,6 +250,14 @@ async def house(
 
         app.on_shutdown.append(drain)
         yield app
+
+
+async def _begin(upkeep: Upkeep) -> None:
+    """What became due while no server ran; nobody waits for it."""
+    try:
+        await upkeep.run()
+    except Exception:
+        _log.exception("the upkeep stumbled")
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -53,6 +53,18 @@ class FormInvalid(ReelraceError):
     code = "form_invalid"
 
 
+class ChunkInvalid(ReelraceError):
+    """There is no such chunk of this upload, or it has not all of its bytes."""
+
+    code = "chunk_invalid"
+
+
+class UploadIncomplete(ReelraceError):
+    """Bytes of the upload are missing; send them and complete it then."""
+
+    code = "upload_incomplete"
+
+
 class EncodingRefused(ReelraceError):
     """Send the bytes as they are: compressed request bodies are not accepted."""
 
@@ -260,50 +272,31 @@ class FilenameInvalid(ReelraceError):
     code = "filename_invalid"
 
 
-STATUS: dict[type[ReelraceError], int] = {
-    NotFound: 404,
-    BadRequest: 400,
-    SessionInvalid: 400,
-    HostRefused: 421,
-    OriginRefused: 403,
-    GrantInvalid: 404,
-    FormInvalid: 400,
-    EncodingRefused: 415,
-    BodyTimeout: 408,
-    TooManyStreams: 429,
-    StreamsFull: 503,
-    NotRetryable: 409,
-    Draining: 503,
-    TusVersionUnsupported: 412,
-    InteropVersionUnsupported: 412,
-    CompleteInvalid: 400,
-    UploadCompleted: 400,
-    LengthInconsistent: 400,
-    LengthRequired: 400,
-    DigestFieldInvalid: 400,
-    ContentMismatch: 400,
-    RepresentationMismatch: 400,
-    LengthInvalid: 400,
-    TooLarge: 413,
-    OffsetInvalid: 400,
-    OffsetMismatch: 409,
-    BodyTooLong: 413,
-    ContentTypeWrong: 415,
-    MetadataInvalid: 400,
-    FilenameInvalid: 400,
-    LengthFixed: 409,
-    ChecksumInvalid: 400,
-    ChecksumMismatch: 460,
-    DigestInvalid: 400,
-    UploadExpired: 410,
-    ConcatenationInvalid: 400,
-    FinalUpload: 403,
-    WindowInvalid: 400,
-    WindowOverlap: 409,
-    QuotaExceeded: 413,
-    TooManyFiles: 403,
-    ReelraceError.known["disk_full"]: 507,
+# fmt: off
+_BY_STATUS: dict[int, list[type[ReelraceError]]] = {
+    400: [
+        BadRequest, SessionInvalid, FormInvalid, ChunkInvalid, CompleteInvalid, UploadCompleted,
+        LengthInconsistent, LengthRequired, DigestFieldInvalid, ContentMismatch,
+        RepresentationMismatch, LengthInvalid, OffsetInvalid, MetadataInvalid, FilenameInvalid,
+        ChecksumInvalid, DigestInvalid, ConcatenationInvalid, WindowInvalid,
+    ],
+    403: [OriginRefused, FinalUpload, TooManyFiles],
+    404: [NotFound, GrantInvalid],
+    408: [BodyTimeout],
+    409: [UploadIncomplete, NotRetryable, OffsetMismatch, LengthFixed, WindowOverlap],
+    410: [UploadExpired],
+    412: [TusVersionUnsupported, InteropVersionUnsupported],
+    413: [TooLarge, BodyTooLong, QuotaExceeded],
+    415: [EncodingRefused, ContentTypeWrong],
+    421: [HostRefused],
+    429: [TooManyStreams],
+    460: [ChecksumMismatch],
+    503: [StreamsFull, Draining],
+    507: [ReelraceError.known["disk_full"]],
 }
+# fmt: on
+STATUS = {error: code for code, errors in _BY_STATUS.items() for error in errors}
+"""Of each error that answers a request."""
 
 
 def status(error: ReelraceError) -> int:

@@ -129,6 +129,14 @@ class Creating:
         offset = await self._database.read(lambda tx: joined_offset(tx, made.upload))
         return made._replace(offset=offset)
 
+    async def room(self, upload: Upload) -> int:
+        """Bytes that an upload may have whose length is not known."""
+        source = await self._database.read(lambda tx: upload_rows.get_source(tx, upload.source_id))
+        if source is None or not self._quotas.quota_bytes:
+            return self._quotas.size
+        held = await self._database.read(lambda tx: source_rows.held(tx, source.owner))
+        return min(self._quotas.size, upload.mark + self._quotas.quota_bytes - held.size)
+
     async def tell_length(self, upload: Upload, length: int) -> None:
         """How long an upload will be that was begun without it. Raises `QuotaExceeded`."""
 

@@ -1,4 +1,4 @@
-"""Changes when: what is found at an upload's URL, or how an upload ends, does.
+"""Changes when: how an upload that is there is found, written into or ended does.
 
 Whatever protocol it is asked in.
 """
@@ -6,16 +6,18 @@ Whatever protocol it is asked in.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import NamedTuple
 
 from aiohttp import web
 
-from server.api.creating import joined_offset
-from server.api.receiving import Body, Receiver
-from server.errors import EncodingRefused, NotFound, UploadExpired
+from server.api.creating import Creating, joined_offset
+from server.api.receiving import Body, Holder, Receiver
+from server.errors import EncodingRefused, NotFound, QuotaExceeded, TooLarge, UploadExpired
 from server.jobs.removal import Removal
 from storage.database import Database, Transaction
+from storage.digests import Promise
 from storage.model import Source, Upload, now
 from storage.records import sources as source_rows
 from storage.records import uploads as upload_rows
@@ -43,9 +45,17 @@ class Finding:
     """Uploads that are there."""
 
     def __init__(
-        self, database: Database, executor: Executor, receiver: Receiver, removal: Removal
+        self,
+        database: Database,
+        executor: Executor,
+        creating: Creating,
+        receiver: Receiver,
+        removal: Removal,
+        max_size: int,
     ) -> None:
         self._database = database
+        self._creating = creating
+        self._max_size = max_size
         self._executor = executor
         self._receiver = receiver
         self._removal = removal
@@ -68,6 +78,26 @@ class Finding:
         if found.expires_at is not None and found.expires_at <= now():
             raise UploadExpired
         return found
+
+    async def receive(
+        self,
+        found: Found,
+        holder: Holder,
+        promise: Promise | None = None,
+        on_acknowledged: Callable[[int], None] | None = None,
+    ) -> int:
+        """Writes a body into it, as `Receiver.receive` does; never more than there may be."""
+        upload, most = found.upload, found.upload.length
+        if most is None:
+            most = await self._creating.room(upload)
+        try:
+            return await self._receiver.receive(
+                upload, found.source, holder, most, promise, on_acknowledged
+            )
+        except QuotaExceeded as error:
+            if most < self._max_size:
+                raise
+            raise TooLarge(offset=error.facts.get("offset"), max_size=self._max_size) from None
 
     async def end(self, upload_id: str, body: Body) -> None:
         """Ends an upload. An unfinished one takes its video with it."""

@@ -22,7 +22,7 @@ from server.errors import (
     Draining,
     NotFound,
     OffsetMismatch,
-    TooLarge,
+    QuotaExceeded,
 )
 from server.jobs.arrival import Arrival
 from storage.database import Database
@@ -45,7 +45,7 @@ class Body(Protocol):
         ...
 
 
-class _Holder:
+class Holder:
     """The request that writes into an upload."""
 
     def __init__(self, body: Body) -> None:
@@ -92,7 +92,6 @@ class Receiver:
         executor: Executor,
         arrival: Arrival,
         *,
-        max_size: int,
         body_timeout: float,
         takeover_after: float,
         on_bytes: Callable[[Upload, int], None],
@@ -104,12 +103,11 @@ class Receiver:
         self._sources = sources
         self._executor = executor
         self._arrival = arrival
-        self._max_size = max_size
         self._body_timeout = body_timeout
         self._takeover_after = takeover_after
         self._on_bytes = on_bytes
         self._on_end = on_end
-        self._holders: dict[str, _Holder] = {}
+        self._holders: dict[str, Holder] = {}
         self._draining = False
 
     async def settle(self, upload_id: str, error: Exception | None = None) -> None:
@@ -125,13 +123,13 @@ class Receiver:
             await self.settle(upload_id, Draining())
 
     @contextlib.asynccontextmanager
-    async def claim(self, upload_id: str, offset: int, body: Body) -> AsyncIterator[_Holder]:
+    async def claim(self, upload_id: str, offset: int, body: Body) -> AsyncIterator[Holder]:
         """The right to write at `offset`. Raises `OffsetMismatch` if another one is ahead."""
         while holder := self._holders.get(upload_id):
             await self._outlast(upload_id, holder, offset)
         if self._draining:
             raise Draining
-        holder = self._holders[upload_id] = _Holder(body)
+        holder = self._holders[upload_id] = Holder(body)
         try:
             yield holder
         finally:
@@ -139,7 +137,7 @@ class Receiver:
             holder.over.set()
             holder.news.set()
 
-    async def _outlast(self, upload_id: str, holder: _Holder, offset: int) -> None:
+    async def _outlast(self, upload_id: str, holder: Holder, offset: int) -> None:
         """Returns when `holder` may have gone; an active one is not disturbed."""
         if holder.received not in (-1, offset):
             at = await self._acknowledged(upload_id)
@@ -162,24 +160,27 @@ class Receiver:
     async def receive(
         self,
         upload: Upload,
-        holder: _Holder,
+        source: Source,
+        holder: Holder,
+        most: int,
         promise: Promise | None = None,
         on_acknowledged: Callable[[int], None] | None = None,
     ) -> int:
-        """Writes the body behind what is there; the offset that is synced and recorded.
+        """Writes the body behind what is there, at most up to `most` bytes in all.
 
         `on_acknowledged(offset)` is called with those that are so in passing.
 
-        Raises what ended the body early (`BodyTimeout`, `BodyTooLong`, `TooLarge`, `DiskFull`, a
-        take-over, a lost connection), after what came has been recorded; `ChecksumMismatch`
-        if it is not what was promised.
+        Returns the offset that is synced and recorded. Raises what ended the body early
+        (`BodyTimeout`, `BodyTooLong`, `QuotaExceeded`, `DiskFull`, a take-over, a lost
+        connection), after what came has been recorded; `ChecksumMismatch` if it is not what was
+        promised.
         """
         loop = asyncio.get_running_loop()
         received = self._sources.received(upload)
-        source = await self._database.read(lambda tx: upload_rows.get_source(tx, upload.source_id))
-        if source is None:
-            raise NotFound
-        writer = await loop.run_in_executor(self._executor, self._writer, upload, received, source)
+        digest = self._sources.digest(source)
+        writer = await loop.run_in_executor(
+            self._executor, self._sources.open_writer, upload, received, digest
+        )
         if promise is not None:
             writer.hold(promise)
         holder.received = received
@@ -191,7 +192,7 @@ class Receiver:
             self._tell(upload, holder, writer)
 
         try:
-            async for data in self._body(upload, holder, received):
+            async for data in self._body(upload, holder, received, most):
                 # One write is under way while the next bytes are read: little is lost with a
                 # connection. They are told as soon as they are written.
                 if writing is not None:
@@ -225,19 +226,17 @@ class Receiver:
                 await loop.run_in_executor(self._executor, writer.close)
         return offset
 
-    def _writer(self, upload: Upload, received: int, source: Source) -> Writer:
-        return self._sources.open_writer(upload, received, self._sources.digest(source))
-
-    async def _body(self, upload: Upload, holder: _Holder, received: int) -> AsyncIterator[bytes]:
-        """What arrives, in pieces of at most a megabyte; never more than the upload lacks."""
-        most = self._max_size if upload.length is None else upload.length
+    async def _body(
+        self, upload: Upload, holder: Holder, received: int, most: int
+    ) -> AsyncIterator[bytes]:
+        """What arrives, in pieces of at most a megabyte; never more than the upload may have."""
         while data := await holder.read(self._body_timeout):
             if received + len(data) > most:
-                raise (BodyTooLong if upload.length is not None else TooLarge)(offset=received)
+                raise (BodyTooLong if upload.length is not None else QuotaExceeded)(offset=received)
             received += len(data)
             yield data
 
-    def _tell(self, upload: Upload, holder: _Holder, writer: Writer) -> None:
+    def _tell(self, upload: Upload, holder: Holder, writer: Writer) -> None:
         if writer.received != holder.received:
             holder.received = writer.received
             holder.news.set()

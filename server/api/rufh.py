@@ -25,7 +25,6 @@ from server.errors import (
     FinalUpload,
     LengthInconsistent,
     RepresentationMismatch,
-    TooLarge,
 )
 from server.protocols import metadata, rufh, tus
 from server.protocols.digests import digest
@@ -82,9 +81,9 @@ class Rufh:
                     self._refusing(request, upload),
                     self._receiver.claim(upload.id, 0, request.content) as holder,
                 ):
-                    await self._finding.existing(upload.id)  # it may have been deleted just now
+                    found = await self._finding.existing(upload.id)  # it may have been deleted
                     told = _progress(request, interim)
-                    reached = await self._receiver.receive(upload, holder, promise, told)
+                    reached = await self._finding.receive(found, holder, promise, told)
         if wanted.complete:
             await self._complete(upload, reached)
         state = rufh.State(reached, upload.length, wanted.complete)
@@ -118,10 +117,11 @@ class Rufh:
             found = await self._finding.existing(upload_id)
             bounds = self._bounds(found.expires_at)
             length = rufh.judge(headers, await self._state(found), bounds)
-            upload = await self._told(found.upload, length)
+            found = found._replace(upload=await self._told(found.upload, length))
+            upload = found.upload
             with Interim(request, wanted=rufh.version(headers) is not None) as interim:
                 told = _progress(request, interim)
-                reached = await self._receiver.receive(upload, holder, promise, told)
+                reached = await self._finding.receive(found, holder, promise, told)
             if wanted.complete:
                 await self._complete(upload, reached)
         bounds = self._bounds((await self._finding.existing(upload_id)).expires_at)
@@ -168,8 +168,6 @@ class Rufh:
             yield
         except ChecksumMismatch:
             raise ContentMismatch from None
-        except TooLarge as error:
-            raise TooLarge(error.detail, **error.facts | {"max_size": self._max_size}) from None
         except BodyTooLong as error:
             detail = "the body did not end with the upload"
             if upload.kind != "whole" or not rufh.invalidates(request.headers):

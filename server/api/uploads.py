@@ -20,6 +20,7 @@ from server.api.rufh import Rufh
 from server.api.sessions import principal
 from server.api.urls import Urls
 from server.errors import FinalUpload
+from server.jobs.arrival import Arrival
 from server.protocols import metadata, rufh, tus
 from server.protocols.resumable import UploadState, judge_told_length
 from storage.database import Database
@@ -52,6 +53,7 @@ class Uploads:
         database: Database,
         sources: Sources,
         creating: Creating,
+        arrival: Arrival,
         receiver: Receiver,
         finding: Finding,
         ietf: Rufh,
@@ -61,6 +63,7 @@ class Uploads:
         self._database = database
         self._sources = sources
         self._creating = creating
+        self._arrival = arrival
         self._receiver = receiver
         self._finding = finding
         self._ietf = ietf
@@ -115,11 +118,9 @@ class Uploads:
         )
         upload, offset = made.upload, made.offset
         if creation.with_upload and offset == 0:
-            found = await self._finding.existing(
-                upload.id
-            )  # its video may have been deleted just now
             async with self._receiver.claim(upload.id, 0, request.content) as holder:
-                offset = await self._receiver.receive(found.upload, holder, promise)
+                found = await self._finding.existing(upload.id)  # it may have been deleted just now
+                offset = await self._finding.receive(found, holder, promise)
         location = self._urls.absolute(request, f"/files/{upload.id}")
         headers = tus.created(location, offset, made.expires_at) | named(upload)
         return web.Response(status=201, headers=headers)
@@ -148,13 +149,14 @@ class Uploads:
         if (await self._finding.existing(upload_id)).upload.kind == "joined":
             raise FinalUpload
         async with self._receiver.claim(upload_id, offset, request.content) as holder:
-            upload = (await self._finding.existing(upload_id)).upload
-            there = await self._receiver.acknowledge(upload)
-            tus.judge(request.headers, UploadState(there, upload.length))
-            upload = await self._told(request, upload, there)
-            reached = await self._receiver.receive(upload, holder, promise)
-        found = await self._finding.existing(upload_id)
-        return web.Response(status=204, headers=tus.appended(reached, found.expires_at))
+            found = await self._finding.existing(upload_id)
+            there = await self._receiver.acknowledge(found.upload)
+            tus.judge(request.headers, UploadState(there, found.upload.length))
+            found = found._replace(upload=await self._told(request, found.upload, there))
+            reached = await self._finding.receive(found, holder, promise)
+        done = found.upload.kind == "whole" and reached == found.upload.length
+        expires_at = None if done else self._arrival.expiry()
+        return web.Response(status=204, headers=tus.appended(reached, expires_at))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Ends the upload. An unfinished one takes its video with it."""

@@ -22,13 +22,13 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((parts.hostname, parts.port or 80))
 
 
-def begin_patch(url: str, offset: int, declared: int) -> socket.socket:
+def begin_patch(url: str, offset: int, declared: int, more: str = "") -> socket.socket:
     """A PATCH whose body is still to come."""
     sock = connect(url)
     sock.sendall(
         f"PATCH {urlsplit(url).path} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\n"
         f"Content-Type: application/offset+octet-stream\r\nUpload-Offset: {offset}\r\n"
-        f"Content-Length: {declared}\r\n\r\n".encode()
+        f"{more}Content-Length: {declared}\r\n\r\n".encode()
     )
     return sock
 

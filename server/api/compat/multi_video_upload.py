@@ -6,20 +6,15 @@ before it has come, and a form cannot be resumed; all the rest is as with any up
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Iterator
-from typing import TypeVar
-
 import msgspec
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import BodyPartReader, web
 
 from server.api.creating import Creating, Wish
 from server.api.finding import Finding, refuse_encoded
+from server.api.forms import File, Form
 from server.api.receiving import Receiver
 from server.api.sessions import claim, is_nobody, principal, session
-from server.errors import BodyTimeout, FormInvalid, RepresentationMismatch, SessionInvalid
+from server.errors import FormInvalid, RepresentationMismatch, SessionInvalid
 from server.protocols import metadata
 from storage.database import Database, Transaction
 from storage.model import Upload, now
@@ -28,27 +23,6 @@ from storage.records import jobs as job_rows
 from storage.records import sessions as session_rows
 from storage.records import uploads as upload_rows
 from storage.records import videos as video_rows
-
-_T = TypeVar("_T")
-_LONGEST = 1 << 14
-"""Bytes that a field may have."""
-_MOST = 64
-"""Parts that a form may have."""
-
-
-class _File:
-    """The bytes of a part of a form."""
-
-    def __init__(self, part: BodyPartReader) -> None:
-        self._part = part
-
-    async def read(self, n: int = -1, /) -> bytes:
-        """Raises `FormInvalid` if there is no end to it."""
-        with _legible():
-            while not self._part.at_eof():
-                if data := await self._part.read_chunk(n):
-                    return data
-        return b""
 
 
 class MultiVideoUpload:
@@ -75,25 +49,17 @@ class MultiVideoUpload:
     async def upload(self, request: web.Request) -> web.Response:
         """A video from a form. Fields before the file say more of it, as Upload-Metadata does."""
         refuse_encoded(request)
-        if request.content_type != "multipart/form-data":
-            raise FormInvalid("it is no multipart/form-data")
         upload: Upload | None = None
         fields: dict[str, bytes] = {}
-        with _legible():
-            reader = await request.multipart()
+        form = Form(request, self._patience)
         try:
-            for _ in range(_MOST):
-                part = await self._next(reader)
-                if part is None:
-                    break
+            async for part in form.parts():
                 if part.name == "file" and upload is None:
                     upload = await self._receive(request, part, fields)
                 elif part.name == "user_session":
-                    await self._claim(request, upload, await self._text(part))
+                    await self._claim(request, upload, await form.text(part))
                 elif part.name and part.name != "file":
-                    fields[part.name] = await self._text(part)
-            else:
-                raise FormInvalid(f"it has more than {_MOST} parts")
+                    fields[part.name] = await form.text(part)
         except (FormInvalid, SessionInvalid):
             if upload is not None:
                 await self._finding.remove(upload)
@@ -109,9 +75,9 @@ class MultiVideoUpload:
         wish = Wish(principal(request), metadata.read(named), metadata="", length=None)
         upload = (await self._creating.create(wish)).upload
         try:
-            async with self._receiver.claim(upload.id, 0, _File(part)) as holder:
-                await self._finding.existing(upload.id)  # it may have been deleted just now
-                reached = await self._receiver.receive(upload, holder)
+            async with self._receiver.claim(upload.id, 0, File(part)) as holder:
+                found = await self._finding.existing(upload.id)  # it may have been deleted
+                reached = await self._finding.receive(found, holder)
         except FormInvalid:
             await self._finding.remove(upload)
             raise
@@ -142,43 +108,6 @@ class MultiVideoUpload:
             content_type="application/json",
             headers={"Cache-Control": "no-store"},
         )
-
-    async def _next(self, reader: MultipartReader) -> BodyPartReader | None:
-        part = await self._in_time(reader.next())
-        if isinstance(part, MultipartReader):
-            raise FormInvalid("a part of it has parts")
-        return part
-
-    async def _text(self, part: BodyPartReader) -> bytes:
-        found = await self._in_time(_read(part))
-        if len(found) > _LONGEST:
-            raise FormInvalid(f"a field has more than {_LONGEST} bytes")
-        return found
-
-    async def _in_time(self, reading: Awaitable[_T]) -> _T:
-        try:
-            async with asyncio.timeout(self._patience):
-                with _legible():
-                    return await reading
-        except TimeoutError:
-            raise BodyTimeout from None
-
-
-@contextlib.contextmanager
-def _legible() -> Iterator[None]:
-    """What the parser of forms raises, as the one error that it is."""
-    try:
-        yield
-    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
-        raise FormInvalid(str(error)) from error
-
-
-async def _read(part: BodyPartReader) -> bytes:
-    """A little more of it than a field may have, at most."""
-    found = b""
-    while not part.at_eof() and len(found) <= _LONGEST:
-        found += await part.read_chunk(_LONGEST)
-    return found
 
 
 def _give(tx: Transaction, video_id: str, owner: str) -> None:

@@ -173,6 +173,8 @@ export const de: Messages = {
     disk_full:
       'Die Festplatte des Servers ist voll. Was da ist, bleibt erhalten; versuchen Sie es später noch einmal.',
     tus_version_unsupported: 'Diese Seite und der Server passen nicht zusammen. Laden Sie sie neu.',
+    chunk_invalid: 'Ein Teil der Datei kam in falscher Form an.',
+    upload_incomplete: 'Teile der Datei sind noch nicht angekommen.',
     form_invalid: 'Der Server konnte das Gesendete nicht lesen.',
     complete_invalid: 'Der Server hat nicht verstanden, ob die Datei hier endet.',
     upload_completed: 'Der Upload ist schon vollständig.',

@@ -168,6 +168,8 @@ export const en = {
     draining: 'The server is restarting. What came is kept.',
     disk_full: 'The server’s disk is full. What came is kept; try again later.',
     tus_version_unsupported: 'This page and the server do not match. Reload the page.',
+    chunk_invalid: 'A part of the file reached the server in the wrong form.',
+    upload_incomplete: 'Parts of the file have not reached the server yet.',
     form_invalid: 'The server could not read what was sent.',
     complete_invalid: 'The server did not understand whether the file ends here.',
     upload_completed: 'The upload is complete already.',
