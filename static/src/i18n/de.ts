@@ -179,7 +179,8 @@ export const de: Messages = {
     complete_invalid: 'Der Server hat nicht verstanden, ob die Datei hier endet.',
     upload_completed: 'Der Upload ist schon vollständig.',
     length_inconsistent: 'Die Datei hat sich seit Beginn des Uploads verändert.',
-    content_mismatch: 'Die Daten wurden unterwegs beschädigt und müssen noch einmal gesendet werden.',
+    content_mismatch:
+      'Die Daten wurden unterwegs beschädigt und müssen noch einmal gesendet werden.',
     representation_mismatch: 'Die Datei kam beschädigt an oder wurde währenddessen verändert.',
     digest_field_invalid: 'Der Server konnte die Prüfsumme der Datei nicht lesen.',
     interop_version_unsupported: 'Dieses Programm und der Server passen nicht zusammen.',
