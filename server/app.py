@@ -14,9 +14,12 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from server.api.compat.multi_video_upload import MultiVideoUpload
+from server.api.compat.video_pipeline import VideoPipeline
 from server.api.connections import Door, most_connections, raise_descriptors
 from server.api.creating import Creating, Quotas
 from server.api.events import Events
+from server.api.finding import Finding
 from server.api.headers import cors
 from server.api.health import Health
 from server.api.hosts import hosts
@@ -26,6 +29,7 @@ from server.api.playback import Playback
 from server.api.pose import Poses
 from server.api.problems import problems
 from server.api.receiving import Receiver
+from server.api.rufh import Rufh
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
 from server.api.unfinished import Unfinished
@@ -200,21 +204,31 @@ async def house(
         retrying = Retrying(database, sources, files, dispatcher.ring)
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
-        urls, shelf = Urls(settings.trusted_proxies), Shelf(database)
         poses = Poses(database, editions)
+        urls, shelf = Urls(settings.trusted_proxies), Shelf(database)
+        finding = Finding(database, files, creating, receiver, removal, settings.max_upload_size)
         rooms = (
             Uploads(
                 database,
                 sources,
-                files,
                 creating,
                 arrival,
                 receiver,
-                removal,
+                finding,
+                Rufh(database, creating, receiver, finding, urls, settings.max_upload_size),
                 urls,
                 settings.max_upload_size,
             ),
             Unfinished(database, sources, urls),
+            MultiVideoUpload(database, creating, receiver, finding, settings.body_timeout),
+            VideoPipeline(
+                database,
+                creating,
+                receiver,
+                finding,
+                settings.max_upload_size,
+                settings.body_timeout,
+            ),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, kept.secret),

@@ -47,6 +47,24 @@ class GrantInvalid(ReelraceError):
     code = "grant_invalid"
 
 
+class FormInvalid(ReelraceError):
+    """The form cannot be read, or has no file in it."""
+
+    code = "form_invalid"
+
+
+class ChunkInvalid(ReelraceError):
+    """There is no such chunk of this upload, or it has not all of its bytes."""
+
+    code = "chunk_invalid"
+
+
+class UploadIncomplete(ReelraceError):
+    """Bytes of the upload are missing; send them and complete it then."""
+
+    code = "upload_incomplete"
+
+
 class EncodingRefused(ReelraceError):
     """Send the bytes as they are: compressed request bodies are not accepted."""
 
@@ -92,10 +110,52 @@ class TusVersionUnsupported(ReelraceError):
     code = "tus_version_unsupported"
 
 
+class InteropVersionUnsupported(ReelraceError):
+    """This interop version of resumable uploads for HTTP is not spoken here."""
+
+    code = "interop_version_unsupported"
+
+
+class CompleteInvalid(ReelraceError):
+    """Say whether these bytes are the upload's last: Upload-Complete must be ?1 or ?0."""
+
+    code = "complete_invalid"
+
+
+class UploadCompleted(ReelraceError):
+    """The upload is complete, so nothing can be added to it."""
+
+    code = "upload_completed"
+
+
+class LengthInconsistent(ReelraceError):
+    """What is said of the upload's length does not fit together."""
+
+    code = "length_inconsistent"
+
+
 class LengthRequired(ReelraceError):
     """Say how long the upload is: Upload-Length is missing."""
 
     code = "length_required"
+
+
+class ContentMismatch(ReelraceError):
+    """These are not the bytes that Content-Digest is of; nothing of them was kept."""
+
+    code = "content_mismatch"
+
+
+class RepresentationMismatch(ReelraceError):
+    """The bytes of the upload are not those that were promised at its beginning."""
+
+    code = "representation_mismatch"
+
+
+class DigestFieldInvalid(ReelraceError):
+    """A digest must be a dictionary of Base64 between colons, as in RFC 9530."""
+
+    code = "digest_field_invalid"
 
 
 class LengthInvalid(ReelraceError):
@@ -129,7 +189,7 @@ class BodyTooLong(ReelraceError):
 
 
 class ContentTypeWrong(ReelraceError):
-    """Bytes of an upload are sent as application/offset+octet-stream."""
+    """This is not the content type that bytes of an upload are sent with."""
 
     code = "content_type_wrong"
 
@@ -212,42 +272,31 @@ class FilenameInvalid(ReelraceError):
     code = "filename_invalid"
 
 
-STATUS: dict[type[ReelraceError], int] = {
-    NotFound: 404,
-    BadRequest: 400,
-    SessionInvalid: 400,
-    HostRefused: 421,
-    OriginRefused: 403,
-    GrantInvalid: 404,
-    EncodingRefused: 415,
-    BodyTimeout: 408,
-    TooManyStreams: 429,
-    StreamsFull: 503,
-    NotRetryable: 409,
-    Draining: 503,
-    TusVersionUnsupported: 412,
-    LengthRequired: 400,
-    LengthInvalid: 400,
-    TooLarge: 413,
-    OffsetInvalid: 400,
-    OffsetMismatch: 409,
-    BodyTooLong: 413,
-    ContentTypeWrong: 415,
-    MetadataInvalid: 400,
-    FilenameInvalid: 400,
-    LengthFixed: 409,
-    ChecksumInvalid: 400,
-    ChecksumMismatch: 460,
-    DigestInvalid: 400,
-    UploadExpired: 410,
-    ConcatenationInvalid: 400,
-    FinalUpload: 403,
-    WindowInvalid: 400,
-    WindowOverlap: 409,
-    QuotaExceeded: 413,
-    TooManyFiles: 403,
-    ReelraceError.known["disk_full"]: 507,
+# fmt: off
+_BY_STATUS: dict[int, list[type[ReelraceError]]] = {
+    400: [
+        BadRequest, SessionInvalid, FormInvalid, ChunkInvalid, CompleteInvalid, UploadCompleted,
+        LengthInconsistent, LengthRequired, DigestFieldInvalid, ContentMismatch,
+        RepresentationMismatch, LengthInvalid, OffsetInvalid, MetadataInvalid, FilenameInvalid,
+        ChecksumInvalid, DigestInvalid, ConcatenationInvalid, WindowInvalid,
+    ],
+    403: [OriginRefused, FinalUpload, TooManyFiles],
+    404: [NotFound, GrantInvalid],
+    408: [BodyTimeout],
+    409: [UploadIncomplete, NotRetryable, OffsetMismatch, LengthFixed, WindowOverlap],
+    410: [UploadExpired],
+    412: [TusVersionUnsupported, InteropVersionUnsupported],
+    413: [TooLarge, BodyTooLong, QuotaExceeded],
+    415: [EncodingRefused, ContentTypeWrong],
+    421: [HostRefused],
+    429: [TooManyStreams],
+    460: [ChecksumMismatch],
+    503: [StreamsFull, Draining],
+    507: [ReelraceError.known["disk_full"]],
 }
+# fmt: on
+STATUS = {error: code for code, errors in _BY_STATUS.items() for error in errors}
+"""Of each error that answers a request."""
 
 
 def status(error: ReelraceError) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
 from typing import Protocol
 
 import google_crc32c
@@ -23,15 +22,27 @@ ALGORITHMS = ("sha1", "sha256", "md5", "crc32c")
 class Hash(Protocol):
     """What is used of `hashlib`'s objects."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: memoryview, /) -> None: ...
     def digest(self) -> bytes: ...
+
+
+class Crc32c:
+    """As `hashlib` would have it; RFC 3720, appendix B.4, big-endian."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: memoryview, /) -> None:
+        self._value = google_crc32c.extend(self._value, bytes(data))
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
 
 
 def hasher(algorithm: str) -> Hash:
     """One of `ALGORITHMS`, with nothing in it."""
     if algorithm == "crc32c":
-        made: Hash = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
-        return made
+        return Crc32c()
     return hashlib.new(algorithm, usedforsecurity=False)
 
 
@@ -43,7 +54,7 @@ class Promise:
         self._hash = hasher(algorithm)
         self._expected = expected
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: memoryview) -> None:
         self._hash.update(data)
 
     def is_kept(self) -> bool:
@@ -74,16 +85,14 @@ class Digest:
             self._sha = hashlib.sha256()
             self._position = 0
 
-    def follow(self, offset: int, data: Iterable[bytes]) -> None:
+    def follow(self, offset: int, data: memoryview) -> None:
         """Takes what is in the source from `offset` on, if that is what comes next."""
         if offset != self._position:
             return
         with self._lock:
-            if offset != self._position:
-                return
-            for buffer in data:
-                self._sha.update(buffer)
-                self._position += len(buffer)
+            if offset == self._position:
+                self._sha.update(data)
+                self._position += len(data)
 
     def catch_up(self, descriptor: int, until: int) -> None:
         """Reads the source from where it is up to `until`; all of that must be there."""

@@ -45,6 +45,15 @@ class Ranges:
         """Whether every byte of `[start, end)` is there."""
         return start >= end or self.end_of_run(start) >= end
 
+    def lacking(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The ranges of `[start, end)` that are not there."""
+        for have, until in self:
+            if start < min(have, end):
+                yield start, min(have, end)
+            start = max(start, until)
+        if start < end:
+            yield start, end
+
     @property
     def total(self) -> int:
         """How many bytes are there."""

@@ -33,7 +33,9 @@ Listener = Callable[[int, int], None]
 Finish = Callable[[int], None]
 _NOT_BY_KERNEL = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _BLOCK = 1 << 20
-_VECTOR = 1024  # IOV_MAX on Linux
+_AT_ONCE = 1 << 18
+"""Bytes that are written at once: with more, the page cache takes larger pages, which costs twice
+the CPU; and these are still in the processor's cache when they are summed up."""
 _REMEMBERED = 1 << 12
 """Uploads whose received bytes are known beyond their rows; of all others the row tells."""
 
@@ -78,49 +80,38 @@ class Writer:
 
     def write(self, buffers: list[bytes]) -> None:
         """Appends `buffers`. On `DiskFull`, `received` still counts what went in."""
-        done = 0
-        total = sum(map(len, buffers))
-        at = self.received + self.held
+        before = self.received
         try:
-            self._look_for_room(total)
-            while done < total:
-                done += self._some(at, buffers, done)
+            self._look_for_room(sum(map(len, buffers)))
+            for buffer in buffers:
+                rest = memoryview(buffer)
+                while rest:
+                    rest = rest[self._some(rest[:_AT_ONCE]) :]
         except OSError as error:
             raise _translated(error) from error
         finally:
-            if done:
-                self._count(at, buffers, done)
+            if self.received > before:
+                self._note()
 
     def _look_for_room(self, size: int) -> None:
         if self._spare and _free(os.fstatvfs(self.descriptor)) < self._spare + size:
             raise DiskFull
 
-    def _count(self, at: int, buffers: list[bytes], done: int) -> None:
-        written = buffers if done == sum(map(len, buffers)) else [b"".join(buffers)[:done]]
-        if self._promise is None:
-            self.received += done
-            self._note()
-            if self._digest is not None:
-                self._digest.follow(self._start + at, written)
+    def _some(self, data: memoryview) -> int:
+        """Writes and sums up some of `data`; how much."""
+        at = self._start + self.received + self.held
+        written = data[: os.pwrite(self.descriptor, data, at)]
+        if self._promise is not None:
+            self._promise.update(written)
+            self.held += len(written)
         else:
-            self.held += done
-            for buffer in written:
-                self._promise.update(buffer)
+            if self._digest is not None:
+                self._digest.follow(at, written)
+            self.received += len(written)
+        return len(written)
 
     def _note(self) -> None:
         os.pwrite(self._mark, _number(self.received), 0)
-
-    def _some(self, at: int, buffers: list[bytes], done: int) -> int:
-        """One gathered write from byte `done` of `buffers` on; how much of it went in."""
-        rest: list[bytes | memoryview] = []
-        position = self._start + at + done
-        for buffer in buffers:
-            if done >= len(buffer):
-                done -= len(buffer)
-            else:
-                rest.append(memoryview(buffer)[done:] if done else buffer)
-                done = 0
-        return os.pwritev(self.descriptor, rest[:_VECTOR], position)
 
     def sync(self) -> int:
         """Makes what was received before the call survive a power cut; returns that number.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.protocols import tus
+from server.protocols import rufh, tus
 
-_EXPOSED = {"/files": tus.EXPOSED, "/v/": "Content-Length, Content-Range, ETag"}
+_EXPOSED = {
+    "/files": f"{tus.EXPOSED}, {rufh.EXPOSED}",
+    "/v/": "Content-Length, Content-Range, ETag",
+}
 """What pages of any origin may read, by the beginning of the path."""
 
 

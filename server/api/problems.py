@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from server.errors import NotFound, status
-from server.protocols import tus
+from server.protocols import rufh, tus
 from storage.errors import ReelraceError
 
 _log = logging.getLogger(__name__)
@@ -41,8 +41,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def problem(request: web.Request, error: ReelraceError) -> web.Response:
     """The answer to an error of ours."""
-    answer = _answer(status(error), error.code, error.sentence(), error.detail, error.facts)
-    _of_protocol(request, answer, error.facts.get("offset"))
+    members: dict[str, object] = dict(error.facts)
+    ietf = _is_of_uploads(request) and rufh.is_spoken(request.headers)
+    if ietf:
+        members |= rufh.problem(request.headers, error)
+    answer = _answer(status(error), error.code, error.sentence(), error.detail, members)
+    if ietf:
+        answer.headers.extend(rufh.refused(request.method, request.headers, error))
+    else:
+        _of_protocol(request, answer, error.facts.get("offset"))
     if "retry_after" in error.facts:
         answer.headers["Retry-After"] = str(error.facts["retry_after"])
     if error.code in ("body_timeout", "draining"):
@@ -51,13 +58,17 @@ def problem(request: web.Request, error: ReelraceError) -> web.Response:
 
 
 def _of_protocol(request: web.Request, answer: web.Response, offset: object = None) -> web.Response:
-    if request.path.startswith("/files"):
+    if _is_of_uploads(request) and not rufh.is_spoken(request.headers):
         answer.headers.extend(tus.refused(offset))
     return answer
 
 
+def _is_of_uploads(request: web.Request) -> bool:
+    return request.path.startswith("/files")
+
+
 def _answer(
-    code: int, name: str, title: str, detail: str, facts: dict[str, object]
+    code: int, name: str, title: str, detail: str, members: dict[str, object]
 ) -> web.Response:
     body = {
         "type": "about:blank",
@@ -66,7 +77,7 @@ def _answer(
         "title": title,
         # What came in headers may hold bytes that are no text.
         "detail": detail.encode("utf-8", "backslashreplace").decode(),
-        **facts,
+        **members,
     }
     return web.Response(
         status=code, body=msgspec.json.encode(body), content_type="application/problem+json"

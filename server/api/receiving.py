@@ -13,8 +13,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-
-from aiohttp import StreamReader
+from typing import Protocol
 
 from server.errors import (
     BodyTimeout,
@@ -38,10 +37,18 @@ _MARK_EVERY = 1 << 24
 """Bytes of one body after which its offset is synced and recorded in passing."""
 
 
+class Body(Protocol):
+    """Where bytes come from: the content of a request, or a part of it."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """At most so many bytes; empty at the end."""
+        ...
+
+
 class Holder:
     """The request that writes into an upload."""
 
-    def __init__(self, body: StreamReader) -> None:
+    def __init__(self, body: Body) -> None:
         self._body = body
         self._scope: asyncio.Timeout | None = None
         self._error: Exception | None = None
@@ -116,7 +123,7 @@ class Receiver:
             await self.settle(upload_id, Draining())
 
     @contextlib.asynccontextmanager
-    async def claim(self, upload_id: str, offset: int, body: StreamReader) -> AsyncIterator[Holder]:
+    async def claim(self, upload_id: str, offset: int, body: Body) -> AsyncIterator[Holder]:
         """The right to write at `offset`. Raises `OffsetMismatch` if another one is ahead."""
         while holder := self._holders.get(upload_id):
             await self._outlast(upload_id, holder, offset)
@@ -157,8 +164,11 @@ class Receiver:
         holder: Holder,
         most: int,
         promise: Promise | None = None,
+        on_acknowledged: Callable[[int], None] | None = None,
     ) -> int:
         """Writes the body behind what is there, at most up to `most` bytes in all.
+
+        `on_acknowledged(offset)` is called with those that are so in passing.
 
         Returns the offset that is synced and recorded. Raises what ended the body early
         (`BodyTimeout`, `BodyTooLong`, `QuotaExceeded`, `DiskFull`, a take-over, a lost
@@ -192,7 +202,7 @@ class Receiver:
                 due = writer.received - marked >= _MARK_EVERY
                 if due and (marking is None or marking.done()):
                     marked = writer.received
-                    marking = asyncio.create_task(self._mark(upload, writer))
+                    marking = asyncio.create_task(self._mark(upload, writer, on_acknowledged))
             if writing is not None:
                 await writing
             if promise is not None and not await loop.run_in_executor(
@@ -250,10 +260,17 @@ class Receiver:
             await self._arrival.record(upload, received)
         return received
 
-    async def _mark(self, upload: Upload, writer: Writer) -> int:
+    async def _mark(
+        self,
+        upload: Upload,
+        writer: Writer,
+        on_acknowledged: Callable[[int], None] | None = None,
+    ) -> int:
         """Syncs and records what has been received by now."""
         loop = asyncio.get_running_loop()
         offset = await loop.run_in_executor(self._executor, writer.sync)
         await self._arrival.record(upload, offset)
         await self._arrival.follow(upload)
+        if on_acknowledged is not None:
+            on_acknowledged(offset)
         return offset

@@ -35,6 +35,7 @@ _PRINCIPAL = web.RequestKey("principal", str)
 _ISSUED = web.RequestKey("issued", str)
 _KEY = web.RequestKey("key", bytes)
 _SCHEME = web.RequestKey("scheme", str)
+_SECRET_OF = web.RequestKey("secret", str)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -60,6 +61,7 @@ def sessions(urls: Urls, key: bytes) -> Middleware:
             raise SessionInvalid
         if secret is not None:
             request[_PRINCIPAL] = _hashed(secret)
+            request[_SECRET_OF] = secret
         answer = await handler(request)
         if not answer.prepared:
             issue(request, answer)
@@ -89,9 +91,33 @@ def principal(request: web.Request) -> str:
     if _PRINCIPAL in request:
         return request[_PRINCIPAL]
     secret = _signed(request[_KEY], secrets.token_urlsafe(32))
-    request[_ISSUED] = secret
+    request[_ISSUED] = request[_SECRET_OF] = secret
     who = request[_PRINCIPAL] = _hashed(secret)
     return who
+
+
+def session(request: web.Request) -> str:
+    """The session itself; it is told to nobody but who is asking."""
+    principal(request)
+    return request[_SECRET_OF]
+
+
+def is_nobody(request: web.Request) -> bool:
+    """Whether who is asking brought no session."""
+    return _PRINCIPAL not in request or _ISSUED in request
+
+
+def claim(request: web.Request, secret: str) -> str:
+    """Who is asking, when a session comes with the body. Raises `SessionInvalid`.
+
+    What came with the headers counts before it.
+    """
+    if not _SECRET.fullmatch(secret):
+        raise SessionInvalid
+    if is_nobody(request):
+        request.pop(_ISSUED, None)
+        request[_PRINCIPAL], request[_SECRET_OF] = _hashed(secret), secret
+    return request[_PRINCIPAL]
 
 
 def authorize(who: str, action: str, video: Video | None) -> Video:

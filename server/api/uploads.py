@@ -1,46 +1,35 @@
 """Changes when: what an upload's URL answers does.
 
-`/files/` speaks tus. An upload's URL is itself the capability to write: stock clients send no
-cookie. The answer that creates it names the video in `Reelrace-Video-Id`.
+`/files/` speaks tus, and the IETF's resumable uploads (`rufh.py`), as each request does. An
+upload's URL is itself the capability to write: stock clients send no cookie. The answer that
+creates it names the video in `Reelrace-Video-Id`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
-from typing import NamedTuple
 
 import aiofiles
 import msgspec
 from aiohttp import web
 
-from server.api.creating import Creating, Wish, joined_offset
-from server.api.receiving import Holder, Receiver
+from server.api.creating import Creating, Wish
+from server.api.finding import Finding, named, refuse_encoded
+from server.api.receiving import Receiver
+from server.api.rufh import Rufh
 from server.api.sessions import principal
 from server.api.urls import Urls
-from server.errors import (
-    EncodingRefused,
-    FinalUpload,
-    NotFound,
-    QuotaExceeded,
-    TooLarge,
-    UploadExpired,
-)
+from server.errors import FinalUpload
 from server.jobs.arrival import Arrival
-from server.jobs.removal import Removal
-from server.protocols import metadata, tus
+from server.protocols import metadata, rufh, tus
 from server.protocols.resumable import UploadState, judge_told_length
-from storage.database import Database, Transaction
+from storage.database import Database
 from storage.digests import ALGORITHMS, Promise
-from storage.model import Source, Upload, now
+from storage.model import Upload
 from storage.ranges import Ranges
-from storage.records import sources as source_rows
 from storage.records import uploads as upload_rows
-from storage.records import videos as video_rows
 from storage.sources import Sources
 
-VIDEO_HEADER = "Reelrace-Video-Id"
 _COPY = 1 << 16
 """Bytes: a reader has two or three times as many in memory, and may be slow."""
 _DOWNLOAD = {
@@ -56,21 +45,6 @@ _DOWNLOAD = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Found(NamedTuple):
-    """An upload that somebody asked for, and what it writes into."""
-
-    upload: Upload
-    source: Source
-    offset: int | None
-    """Recorded; None: of what others make together, as long as these are not whole."""
-
-    @property
-    def expires_at(self) -> int | None:
-        """When it goes, unless it is whole by then."""
-        lasts = self.source.ended and self.upload.video_id
-        return None if lasts else self.source.expires_at
-
-
 class Uploads:
     """The resource `/files/`."""
 
@@ -78,53 +52,58 @@ class Uploads:
         self,
         database: Database,
         sources: Sources,
-        executor: Executor,
         creating: Creating,
         arrival: Arrival,
         receiver: Receiver,
-        removal: Removal,
+        finding: Finding,
+        ietf: Rufh,
         urls: Urls,
         max_size: int,
     ) -> None:
         self._database = database
         self._sources = sources
-        self._executor = executor
         self._creating = creating
         self._arrival = arrival
         self._receiver = receiver
-        self._removal = removal
+        self._finding = finding
+        self._ietf = ietf
         self._urls = urls
         self._capabilities = tus.Capabilities(
             max_size, defers_length=True, expires=True, concatenates=True, checksums=ALGORITHMS
         )
 
     def routes(self) -> list[web.RouteDef]:
-        """POST may stand for any method (X-HTTP-Method-Override)."""
+        """Of tus, POST may stand for any method (X-HTTP-Method-Override)."""
         one = "/files/{upload:[0-9a-f]{32}}"
+        create = _either(self.create, self._ietf.create)
+        put = _either(_not_allowed, self._ietf.create)
         return [
             web.options("/files/", self.options),
+            web.post("/files/", create),
+            web.put("/files/", put),
+            web.post("/files", create),
+            web.put("/files", put),
             web.options(one, self.options),
-            web.post("/files/", self.create),
-            web.post("/files", self.create),
-            web.head(one, self.head),
-            web.patch(one, self.append),
-            web.delete(one, self.delete),
+            web.head(one, _either(self.head, self._ietf.head)),
+            web.patch(one, _either(self.append, self._ietf.append)),
+            web.delete(one, _either(self.delete, self._ietf.delete)),
             web.get(one, self.download, allow_head=False),
-            web.post(one, self.overridden),
+            web.post(one, _either(self.overridden, _not_allowed)),
         ]
 
     async def options(self, request: web.Request) -> web.Response:
         """What is spoken here; also the answer to a browser's preflight."""
-        headers = tus.options(self._capabilities)
+        headers = tus.options(self._capabilities) | self._ietf.options()
+        headers["Accept-Patch"] += f", {tus.CONTENT_TYPE}"
         if "Access-Control-Request-Method" in request.headers:
-            headers["Access-Control-Allow-Methods"] = ", ".join(tus.METHODS)
-            headers["Access-Control-Allow-Headers"] = tus.ALLOWED
+            headers["Access-Control-Allow-Methods"] = ", ".join(rufh.METHODS)
+            headers["Access-Control-Allow-Headers"] = f"{tus.ALLOWED}, {rufh.ALLOWED}"
             headers["Access-Control-Max-Age"] = "86400"
         return web.Response(status=204, headers=headers)
 
     async def create(self, request: web.Request) -> web.Response:
         """A new upload, and the video that its bytes will be."""
-        _refuse_encoded(request)
+        refuse_encoded(request)
         creation = tus.creation(request.headers, self._capabilities)
         promise = self._promise(request)
         made = await self._creating.create(
@@ -140,41 +119,41 @@ class Uploads:
         upload, offset = made.upload, made.offset
         if creation.with_upload and offset == 0:
             async with self._receiver.claim(upload.id, 0, request.content) as holder:
-                found = await self._existing(upload.id)  # it may have been deleted just now
-                offset = await self._receive(found, holder, promise)
+                found = await self._finding.existing(upload.id)  # it may have been deleted just now
+                offset = await self._finding.receive(found, holder, promise)
         location = self._urls.absolute(request, f"/files/{upload.id}")
-        headers = tus.created(location, offset, made.expires_at) | _named(upload)
+        headers = tus.created(location, offset, made.expires_at) | named(upload)
         return web.Response(status=201, headers=headers)
 
     async def head(self, request: web.Request) -> web.Response:
         """Where the upload is. Whoever was writing is ended first: the answer must hold."""
         tus.check_version(request.headers)
         upload_id = request.match_info["upload"]
-        await self._existing(upload_id)
+        await self._finding.existing(upload_id)
         await self._receiver.settle(upload_id)
-        found = await self._existing(upload_id)
+        found = await self._finding.existing(upload_id)
         upload, offset = found.upload, found.offset
         if offset is not None and upload.kind != "joined":
             offset = await self._receiver.acknowledge(upload)
         standing = tus.Standing(
             offset, upload.length, upload.metadata, found.expires_at, upload.recipe
         )
-        return web.Response(headers=tus.standing(standing) | _named(upload))
+        return web.Response(headers=tus.standing(standing) | named(upload))
 
     async def append(self, request: web.Request) -> web.Response:
         """More bytes, at the offset that they are meant for."""
-        _refuse_encoded(request)
+        refuse_encoded(request)
         offset = tus.append(request.headers)
         promise = self._promise(request)
         upload_id = request.match_info["upload"]
-        if (await self._existing(upload_id)).upload.kind == "joined":
+        if (await self._finding.existing(upload_id)).upload.kind == "joined":
             raise FinalUpload
         async with self._receiver.claim(upload_id, offset, request.content) as holder:
-            found = await self._existing(upload_id)
+            found = await self._finding.existing(upload_id)
             there = await self._receiver.acknowledge(found.upload)
             tus.judge(request.headers, UploadState(there, found.upload.length))
             found = found._replace(upload=await self._told(request, found.upload, there))
-            reached = await self._receive(found, holder, promise)
+            reached = await self._finding.receive(found, holder, promise)
         done = found.upload.kind == "whole" and reached == found.upload.length
         expires_at = None if done else self._arrival.expiry()
         return web.Response(status=204, headers=tus.appended(reached, expires_at))
@@ -182,28 +161,12 @@ class Uploads:
     async def delete(self, request: web.Request) -> web.Response:
         """Ends the upload. An unfinished one takes its video with it."""
         tus.check_version(request.headers)
-        upload_id = request.match_info["upload"]
-        await self._existing(upload_id)
-        await self._receiver.settle(upload_id, NotFound())
-        # Who comes from now on waits, and then finds nothing to write into.
-        async with self._receiver.claim(upload_id, 0, request.content):
-            upload, source, _ = await self._existing(upload_id)
-            await self._end(upload, source)
+        await self._finding.end(request.match_info["upload"], request.content)
         return web.Response(status=204, headers={"Tus-Resumable": tus.VERSION})
-
-    async def _end(self, upload: Upload, source: Source) -> None:
-        if upload.video_id and not source.ended:
-            video = await self._database.read(lambda tx: video_rows.get(tx, upload.video_id))
-            if video is not None:
-                await self._removal.remove(video)
-            return
-        await self._database.write(lambda tx: upload_rows.remove(tx, upload.id))
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._removal.forget, upload)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """The bytes that are there, for whoever holds the URL."""
-        upload, source, offset = await self._existing(request.match_info["upload"])
+        upload, source, offset = await self._finding.existing(request.match_info["upload"])
         path = self._sources.path(upload.source_id)
         if source.ended and (upload.start, upload.length) == (0, source.length):
             return web.FileResponse(path, headers=_DOWNLOAD)
@@ -234,36 +197,6 @@ class Uploads:
             raise web.HTTPMethodNotAllowed(request.method, sorted(handlers))
         return await handler(request)
 
-    async def _existing(self, upload_id: str) -> Found:
-        """The upload of a request, as long as its video was not removed, and it is not too late."""
-
-        def find(tx: Transaction) -> Found:
-            upload = upload_rows.get(tx, upload_id)
-            if upload is None or (upload.video_id and not video_rows.get(tx, upload.video_id)):
-                raise UploadExpired if source_rows.has_expired(tx, upload_id) else NotFound
-            source = upload_rows.get_source(tx, upload.source_id)
-            assert source is not None
-            offset = joined_offset(tx, upload) if upload.kind == "joined" else upload.mark
-            return Found(upload, source, offset)
-
-        found = await self._database.read(find)
-        if found.upload.kind == "copy":
-            raise NotFound
-        if found.expires_at is not None and found.expires_at <= now():
-            raise UploadExpired
-        return found
-
-    async def _receive(self, found: Found, holder: Holder, promise: Promise | None) -> int:
-        most = found.upload.length
-        if most is None:
-            most = await self._creating.room(found.upload)
-        try:
-            return await self._receiver.receive(found.upload, found.source, holder, most, promise)
-        except QuotaExceeded as error:
-            if most < self._capabilities.max_size:
-                raise
-            raise TooLarge(offset=error.facts.get("offset")) from None
-
     async def _told(self, request: web.Request, upload: Upload, there: int) -> Upload:
         """The upload with the length that a PATCH tells of one that had none."""
         length = tus.told_length(request.headers)
@@ -281,12 +214,19 @@ class Uploads:
         return Promise(*checksum) if checksum is not None else None
 
 
-def _named(upload: Upload) -> dict[str, str]:
-    """The header that names the video of an upload that has one."""
-    return {VIDEO_HEADER: upload.video_id} if upload.video_id else {}
+def _either(of_tus: Handler, of_the_ietf: Handler) -> Handler:
+    """Whichever handler is of the protocol that a request is of."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        spoken = of_the_ietf if rufh.is_spoken(request.headers) else of_tus
+        return await spoken(request)
+
+    return handler
 
 
-def _refuse_encoded(request: web.Request) -> None:
-    """A compressed body could be a bomb, and its offsets would be nobody's."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise EncodingRefused
+async def _not_allowed(request: web.Request) -> web.StreamResponse:
+    """A method that only the other protocol has here."""
+    resource = request.match_info.route.resource
+    assert resource is not None
+    methods = {route.method for route in resource} - {request.method}
+    raise web.HTTPMethodNotAllowed(request.method, sorted(methods))

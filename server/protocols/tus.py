@@ -127,7 +127,7 @@ def creation(headers: Mapping[str, str], capabilities: Capabilities) -> Creation
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     has_body = headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers
     if has_body and content_type != CONTENT_TYPE:
-        raise ContentTypeWrong(content_type or "no Content-Type")
+        raise ContentTypeWrong(f"{content_type or 'none'}, not {CONTENT_TYPE}")
     if has_body and parts is not None:
         raise ConcatenationInvalid("what is joined has no bytes of its own")
     return Creation(length, header, fields, has_body, concat, parts)
@@ -195,7 +195,7 @@ def append(headers: Mapping[str, str]) -> int:
     check_version(headers)
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type != CONTENT_TYPE:
-        raise ContentTypeWrong(content_type or "no Content-Type")
+        raise ContentTypeWrong(f"{content_type or 'none'}, not {CONTENT_TYPE}")
     text = headers.get("Upload-Offset", "")
     if not _NUMBER.fullmatch(text):
         raise OffsetInvalid

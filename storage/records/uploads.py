@@ -97,6 +97,19 @@ def advance(tx: Transaction, upload_id: str, mark: int, boot: str, at: int) -> N
     )
 
 
+def complete(tx: Transaction, upload_id: str) -> None:
+    """Records that the client has said that there is no more to come."""
+    tx.execute(
+        "insert into completed_uploads (id) values (:id) on conflict (id) do nothing",
+        {"id": upload_id},
+    )
+
+
+def is_complete(tx: Transaction, upload_id: str) -> bool:
+    """Whether the client has said so; all bytes may be there though it has not."""
+    return bool(tx.rows("select 1 from completed_uploads where id = :id", {"id": upload_id}))
+
+
 def tell_length(tx: Transaction, upload: Upload, length: int) -> None:
     """From now on it is known how long an upload that is all of its source will be."""
     tx.execute("update uploads set length = :n where id = :id", {"id": upload.id, "n": length})

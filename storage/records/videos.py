@@ -54,6 +54,18 @@ def of_owner(
     return msgspec.convert(rows, list[Video])
 
 
+def give(tx: Transaction, video_id: str, owner: str) -> None:
+    """From now on a video, its job and its source are somebody's."""
+    of = {"id": video_id, "owner": owner}
+    tx.execute("update videos set owner = :owner where id = :id", of)
+    tx.execute("update jobs set owner = :owner where video_id = :id", of)
+    tx.execute(
+        """update sources set owner = :owner
+           where id in (select source_id from videos where id = :id)""",
+        of,
+    )
+
+
 def show(tx: Transaction, video_id: str, edition_id: str) -> None:
     """From now on the video is this edition."""
     tx.execute(

@@ -49,3 +49,12 @@ def test_refuses_nonsense() -> None:
         except ValueError:
             continue
         raise AssertionError((start, end))
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10))), st.integers(0, 40))
+def test_what_is_lacking(pairs: list[tuple[int, int]], end: int) -> None:
+    ranges = Ranges((start, start + size) for start, size in pairs)
+    there = {n for start, until in ranges for n in range(start, until)}
+    lacking = list(ranges.lacking(0, end))
+    assert {n for start, until in lacking for n in range(start, until)} == set(range(end)) - there
+    assert all(before[1] < after[0] for before, after in pairwise(lacking))

@@ -187,6 +187,17 @@ export const de: Messages = {
     disk_full:
       'Die Festplatte des Servers ist voll. Was da ist, bleibt erhalten; versuchen Sie es später noch einmal.',
     tus_version_unsupported: 'Diese Seite und der Server passen nicht zusammen. Laden Sie sie neu.',
+    chunk_invalid: 'Ein Teil der Datei kam in falscher Form an.',
+    upload_incomplete: 'Teile der Datei sind noch nicht angekommen.',
+    form_invalid: 'Der Server konnte das Gesendete nicht lesen.',
+    complete_invalid: 'Der Server hat nicht verstanden, ob die Datei hier endet.',
+    upload_completed: 'Der Upload ist schon vollständig.',
+    length_inconsistent: 'Die Datei hat sich seit Beginn des Uploads verändert.',
+    content_mismatch:
+      'Die Daten wurden unterwegs beschädigt und müssen noch einmal gesendet werden.',
+    representation_mismatch: 'Die Datei kam beschädigt an oder wurde währenddessen verändert.',
+    digest_field_invalid: 'Der Server konnte die Prüfsumme der Datei nicht lesen.',
+    interop_version_unsupported: 'Dieses Programm und der Server passen nicht zusammen.',
     length_required: 'Der Server muss wissen, wie groß die Datei ist.',
     length_invalid: 'Der Server hat die Größe dieser Datei nicht angenommen.',
     too_large: 'Die Datei ist größer, als dieser Server erlaubt.',

@@ -1,0 +1,1 @@
+"""Other products' addresses, on our services: one file for each of their documents."""
