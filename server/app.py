@@ -206,29 +206,9 @@ async def house(
         events = Events(database, bus, view, *most)
         poses = Poses(database, editions)
         urls, shelf = Urls(settings.trusted_proxies), Shelf(database)
-        finding = Finding(database, files, creating, receiver, removal, settings.max_upload_size)
         rooms = (
-            Uploads(
-                database,
-                sources,
-                creating,
-                arrival,
-                receiver,
-                finding,
-                Rufh(database, creating, receiver, finding, urls, settings.max_upload_size),
-                urls,
-                settings.max_upload_size,
-            ),
+            *_for_uploads(kept, settings, urls, creating, arrival, receiver, removal),
             Unfinished(database, sources, urls),
-            MultiVideoUpload(database, creating, receiver, finding, settings.body_timeout),
-            VideoPipeline(
-                database,
-                creating,
-                receiver,
-                finding,
-                settings.max_upload_size,
-                settings.body_timeout,
-            ),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
             Playback(shelf, editions, kept.secret),
@@ -257,6 +237,26 @@ async def house(
 
         app.on_shutdown.append(drain)
         yield app
+
+
+def _for_uploads(
+    kept: _Kept,
+    settings: Settings,
+    urls: Urls,
+    creating: Creating,
+    arrival: Arrival,
+    receiver: Receiver,
+    removal: Removal,
+) -> tuple[Uploads, MultiVideoUpload, VideoPipeline]:
+    """The ways in which bytes come: by tus and RUFH, by a form, in chunks."""
+    database, most, patience = kept.database, settings.max_upload_size, settings.body_timeout
+    finding = Finding(database, kept.files, creating, receiver, removal, most)
+    ietf = Rufh(database, creating, receiver, finding, urls, most)
+    return (
+        Uploads(database, kept.sources, creating, arrival, receiver, finding, ietf, urls, most),
+        MultiVideoUpload(database, creating, receiver, finding, patience),
+        VideoPipeline(database, creating, receiver, finding, most, patience),
+    )
 
 
 async def _begin(upkeep: Upkeep) -> None:
