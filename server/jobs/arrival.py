@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from server.errors import DigestMismatch
+from server.job_errors import DigestMismatch
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move
 from server.jobs.taking import end_job

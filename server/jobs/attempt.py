@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from server.errors import Crashed, Hung, JobError, PoseUnavailable
+from server.job_errors import Crashed, Hung, JobError, PoseUnavailable
 from server.jobs import checks
 from server.jobs.feed import Feed
 from server.jobs.posing import Posing
@@ -104,7 +104,7 @@ class Attempt:
         self._noted_at = 0.0
 
     def run(self) -> Ended:
-        """Raises `Stopped`, `EditionChanged`, or one of `server.errors`' job errors."""
+        """Raises `Stopped`, `EditionChanged`, or one of `server.job_errors`' job errors."""
         try:
             process = self._start()
             process.link.on_silence = lambda: self._look_up(process)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from server.errors import Crashed, JobError
+from server.job_errors import Crashed, JobError
 from server.outputs.port import RENDITIONS, SUFFIXES, OutputFacts
 from server.pipeline.cutter import Grid
 from server.pipeline.messages import CutEnd, Done, Facts, PieceHeader, Progress

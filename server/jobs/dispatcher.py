@@ -24,7 +24,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
-from server.errors import Empty
+from server.job_errors import Empty
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move
 from server.pipeline import containers

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from server.errors import PoseFailed
+from server.job_errors import PoseFailed
 from server.pipeline.messages import Notice
 from storage.records.poses import Published
 

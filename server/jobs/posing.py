@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from server.errors import Crashed, PoseFailed
+from server.job_errors import Crashed, PoseFailed
 from server.jobs.poseless import Poses
 from server.jobs.processes import PoseProcesses, Process
 from server.outputs.port import SEEN, OutputFacts

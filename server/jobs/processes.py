@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from server.errors import Limits
+from server.job_errors import Limits
 from server.pipeline import forkserver
 from server.pipeline.confinement import guards
 from server.pipeline.forkserver import Exited, Fork, Forked, Kill, Loaded, Reply

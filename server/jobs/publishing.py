@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import msgspec
 
-from server.errors import Crashed, Limits
+from server.job_errors import Crashed, Limits
 from server.jobs import checks
 from server.jobs.taking import Taken
 from server.outputs.port import SUFFIXES, OutputFacts, SoundAnchor

@@ -11,7 +11,7 @@ from itertools import chain
 
 import msgspec
 
-from server.errors import Crashed
+from server.job_errors import Crashed
 from server.jobs.finish import finish_edition
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server.errors import Crashed, Hung
+from server.job_errors import Crashed, Hung
 from server.pipeline.messages import Progress
 from server.settings import Patience
 from storage.ranges import Ranges

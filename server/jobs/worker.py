@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from server.errors import Crashed, Hung, JobError, PoseFailed, ResumeMismatch
+from server.job_errors import Crashed, Hung, JobError, PoseFailed, ResumeMismatch
 from server.jobs.attempt import Attempt, Ended
 from server.jobs.feed import Feed
 from server.jobs.lifecycle import Action

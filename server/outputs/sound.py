@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import av
 
-from server.errors import ResumeMismatch
+from server.job_errors import ResumeMismatch
 from server.outputs.port import (
     Boundary,
     Buffer,

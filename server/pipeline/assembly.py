@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from server.errors import ResumeMismatch
+from server.job_errors import ResumeMismatch
 from server.outputs.port import Boundary, Look, Picture, Piece, Plan, Sound, SoundAnchor
 from server.outputs.sound import PATIENCE
 from server.pipeline.channel import Failure

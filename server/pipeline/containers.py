@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from server.errors import Encrypted, Limits, Truncated
+from server.job_errors import Encrypted, Limits, Truncated
 
 ReadAt = Callable[[int, int], bytes | None]
 """`read_at(offset, size)`: the bytes (fewer at the end of the file), or None if not there yet."""

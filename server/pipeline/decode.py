@@ -16,7 +16,7 @@ import av
 import av.error
 from av.stream import Stream
 
-from server.errors import Limits
+from server.job_errors import Limits
 from server.pipeline.timeline import HELD_BACK
 
 PACKET = 512

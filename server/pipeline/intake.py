@@ -12,15 +12,7 @@ from typing import NamedTuple, TypeVar
 import av
 import av.logging
 
-from server.errors import (
-    Damaged,
-    Empty,
-    Limits,
-    NoMedia,
-    NotMedia,
-    Truncated,
-    UnsupportedCodec,
-)
+from server.job_errors import Damaged, Empty, Limits, NoMedia, NotMedia, Truncated, UnsupportedCodec
 from server.pipeline import containers
 from server.pipeline.messages import Notice
 from server.settings import MediaSettings
@@ -59,7 +51,7 @@ class Opened(NamedTuple):
 def open_source(file: GrowingFile, settings: MediaSettings) -> Opened:
     """Opens a source that may still be growing; blocks until its structure is there.
 
-    Raises one of the errors of `server.errors` that end a job.
+    Raises one of the errors of `server.job_errors` that end a job.
     """
     av.logging.set_level(None)
     if not file.read_at(0, 1):

@@ -160,7 +160,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
-    """The attempt is over; `code` is one of `server.errors`."""
+    """The attempt is over; `code` is one of `server.job_errors`."""
 
     code: str
     detail: str

@@ -22,7 +22,7 @@ import av
 import av.error
 import msgspec
 
-from server.errors import JobError, Limits
+from server.job_errors import JobError, Limits
 from server.pipeline import pictures
 from server.pipeline.confinement import confine
 from server.pipeline.messages import Available, Down, End, Failed, Link, Start, decode_fraction

@@ -16,7 +16,7 @@ import av
 import av.error
 from av.stream import Stream
 
-from server.errors import Damaged, Encrypted, Limits, NoMedia, Truncated
+from server.job_errors import Damaged, Encrypted, Limits, NoMedia, Truncated
 from server.outputs.port import Plan, Sound, SoundAnchor
 from server.outputs.sound import output_rate
 from server.pipeline import planning

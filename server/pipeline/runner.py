@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from server.errors import NothingWanted
+from server.job_errors import NothingWanted
 from server.outputs.port import Plan
 from server.pipeline import planning
 from server.pipeline.assembly import Assembly, Send
@@ -40,7 +40,7 @@ class Runner:
         self._assembly: Assembly | None = None
 
     def run(self) -> Done:
-        """Makes every cut there is. Raises one of the errors of `server.errors`."""
+        """Makes every cut there is. Raises one of the errors of `server.job_errors`."""
         opened = open_source(self._file, self._start.settings)
         try:
             return Reading(opened, self._file, self._start, self._failure, self._settle).run()

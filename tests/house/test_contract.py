@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 from server import __version__
 from server.app import house
-from server.errors import STATUS, JobError
+from server.errors import STATUS
+from server.job_errors import JobError
 from server.jobs.lifecycle import State
 from server.settings import Settings
 from storage.errors import DiskFull, ReelraceError

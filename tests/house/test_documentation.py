@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from server.cli.main import main
-from server.errors import STATUS, JobError
+from server.errors import STATUS
+from server.job_errors import JobError
 from server.settings import MediaSettings, Settings
 from storage.errors import ReelraceError
 

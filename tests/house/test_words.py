@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import server.errors  # noqa: F401 (registers the codes)
+import server.errors
+import server.job_errors  # noqa: F401 (both register their codes)
 from storage.errors import ReelraceError
 
 INSIDE = {"fenced", "store_in_use"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.errors import Crashed, Hung, JobError, PoseFailed, PoseUnavailable
+from server.job_errors import Crashed, Hung, JobError, PoseFailed, PoseUnavailable
 from server.jobs.processes import PoseProcesses
 from server.outputs.port import OutputFacts
 from server.pipeline.messages import CutEnd, Done, Facts, Free, Link, PieceHeader, Posed

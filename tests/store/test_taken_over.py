@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.errors import Crashed, Hung, JobError, Limits
+from server.job_errors import Crashed, Hung, JobError, Limits
 from server.jobs.publishing import EditionChanged
 from server.jobs.watch import TALK, Stopped
 from server.pipeline.messages import Done, Facts, Failed, Link, Notice, Progress

@@ -6,7 +6,7 @@ from fractions import Fraction
 import msgspec
 import pytest
 
-from server.errors import Crashed
+from server.job_errors import Crashed
 from server.jobs import checks
 from server.outputs.port import OutputFacts, SoundAnchor
 from server.pipeline.cutter import Grid

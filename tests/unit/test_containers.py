@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.errors import Encrypted, Limits, Truncated
+from server.job_errors import Encrypted, Limits, Truncated
 from server.pipeline import containers
 from storage.ranges import Ranges
 from tests.conftest import Clips

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.errors import Crashed, Hung
+from server.job_errors import Crashed, Hung
 from server.jobs.watch import STRIDE, TALK, WORTHWHILE, Stopped, Watch
 from server.pipeline.messages import Progress
 from server.settings import Patience
