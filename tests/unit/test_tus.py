@@ -9,6 +9,8 @@ from multidict import CIMultiDict
 
 from server.errors import (
     BodyTooLong,
+    ChecksumInvalid,
+    ConcatenationInvalid,
     ContentTypeWrong,
     FilenameInvalid,
     LengthInvalid,
@@ -150,3 +152,80 @@ def test_outputs_that_are_wanted() -> None:
     for wrong in ("poses", "pose;thumbnails", "\x00"):
         with pytest.raises(MetadataInvalid):
             judge_outputs(wrong, kinds)
+
+
+ALL = tus.Capabilities(
+    100, defers_length=True, expires=True, concatenates=True, checksums=("sha1", "crc32c")
+)
+ONE, TWO = "1" * 32, "2" * 32
+
+
+def test_what_the_store_can_do_decides_what_is_told() -> None:
+    told = tus.options(ALL)
+    assert told["Tus-Extension"] == (
+        "creation,creation-with-upload,creation-defer-length,termination,expiration,checksum,"
+        "concatenation,concatenation-unfinished"
+    )
+    assert told["Tus-Checksum-Algorithm"] == "sha1,crc32c"
+    assert "Tus-Checksum-Algorithm" not in tus.options(CAN)
+
+
+def test_parts_are_named_by_urls_or_paths() -> None:
+    urls = f"final;http://a.example/files/{ONE} /behind/a/proxy/files/{TWO} /files/{ONE}"
+    made = tus.creation({"Tus-Resumable": "1.0.0", "Upload-Concat": urls}, ALL)
+    assert made.parts == (ONE, TWO, ONE)
+    assert made.length is None
+    assert made.concat == urls
+    sent = {"Tus-Resumable": "1.0.0", "Upload-Concat": "partial", "Upload-Length": "3"}
+    part = tus.creation(sent, ALL)
+    assert (part.parts, part.length, part.concat) == (None, 3, "partial")
+
+
+@pytest.mark.parametrize(
+    "concat",
+    ["", "final", "final;", "final; ", "whole", "final;/files/1", f"final;/other/{ONE}", "Partial"],
+)
+def test_other_ways_to_join_are_refused(concat: str) -> None:
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Concat": concat, "Upload-Length": "1"}
+    with pytest.raises(ConcatenationInvalid):
+        tus.creation(headers, ALL)
+
+
+def test_what_is_joined_has_no_bytes_of_its_own() -> None:
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Concat": f"final;/files/{ONE}"}
+    body = {"Content-Length": "1", "Content-Type": tus.CONTENT_TYPE}
+    with pytest.raises(ConcatenationInvalid):
+        tus.creation(headers | body, ALL)
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({"Upload-Defer-Length": "2"}, LengthInvalid),
+        ({"Upload-Defer-Length": "1", "Upload-Length": "1"}, LengthInvalid),
+        ({}, LengthRequired),
+    ],
+)
+def test_a_length_is_told_now_or_later(headers: dict[str, str], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        tus.creation({"Tus-Resumable": "1.0.0", **headers}, ALL)
+    with pytest.raises(LengthRequired):
+        tus.creation({"Tus-Resumable": "1.0.0", "Upload-Defer-Length": "1"}, CAN)
+
+
+@given(st.binary(min_size=1, max_size=64))
+def test_checksums(digest: bytes) -> None:
+    text = base64.b64encode(digest).decode()
+    assert tus.checksum({"Upload-Checksum": f"sha1 {text}"}, ALL) == ("sha1", digest)
+    assert tus.checksum({}, ALL) is None
+    for wrong in (f"md5 {text}", f"sha1{text}", "sha1 ", f"sha1 {text}!"):
+        with pytest.raises(ChecksumInvalid):
+            tus.checksum({"Upload-Checksum": wrong}, ALL)
+
+
+def test_times_are_told_as_http_has_them() -> None:
+    assert tus.appended(5, 0)["Upload-Expires"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert "Upload-Expires" not in tus.appended(5, None)
+    unknown = tus.standing(tus.Standing(3, None, ""))
+    assert (unknown["Upload-Defer-Length"], "Upload-Length" in unknown) == ("1", False)
+    assert "Upload-Offset" not in tus.standing(tus.Standing(None, 5, "", concat="final;x"))
