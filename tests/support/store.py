@@ -14,8 +14,10 @@ import aiohttp
 from aiohttp import web
 
 from server.api.creating import Creating, Quotas
+from server.api.finding import Finding
 from server.api.problems import problems
 from server.api.receiving import Receiver
+from server.api.rufh import Rufh
 from server.api.sessions import sessions
 from server.api.uploads import Uploads
 from server.api.urls import Urls
@@ -114,14 +116,17 @@ class Door:
             lambda: None,
         )
         urls = Urls(())
+        finding = Finding(
+            self.database, self._files, creating, self.receiver, self.removal, 1 << 30
+        )
         uploads = Uploads(
             self.database,
             self.sources,
-            self._files,
             creating,
             self.arrival,
             self.receiver,
-            self.removal,
+            finding,
+            Rufh(self.database, creating, self.receiver, finding, urls, 1 << 30),
             urls,
             1 << 30,
         )

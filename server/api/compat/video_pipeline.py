@@ -77,7 +77,7 @@ class _Rest:
             there, rest = data[: self.skip], data[self.skip :]
             self.skip -= len(there)
             if there and self._promise is not None:
-                await asyncio.to_thread(self._promise.update, there)
+                await asyncio.to_thread(self._promise.update, memoryview(there))
             if rest:
                 return rest
         return b""
