@@ -97,7 +97,8 @@ def directly(path: Path) -> list[Pose]:
     latest = -1
     for at, pixels, width, height in scaled(path):
         latest = max(latest + 1, round(1000 * at))
-        values = people(landmarker.look(memoryview(pixels), Look(0, width, height, latest)), 1)
+        image = landmarker.image(memoryview(pixels), Look(0, width, height, latest))
+        values = people(landmarker.look(image, latest), 1)
         assert values is not None
         found.append(msgspec.json.decode(line(len(found), at, values), type=Pose))
     return found

@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 import types
 from array import array
+from queue import SimpleQueue
 from typing import Any, NoReturn
 
 import msgspec
@@ -65,10 +67,23 @@ def serve(link_descriptor: int, shared: list[int], start_message: bytes) -> NoRe
             link.send(Unable(f"{type(error).__name__}: {error}"[:200]))
             os._exit(1)
         link.send(Ready())
+        waiting: SimpleQueue[tuple[Look, Any]] = SimpleQueue()
+        threading.Thread(target=_take, args=(link, memory, landmarker, waiting)).start()
+        while True:
+            look, image = waiting.get()
+            link.send(Seen(look.slot, landmarker.look(image, look.at)))
+    finally:
+        os._exit(0)
+
+
+def _take(
+    link: Link, memory: memoryview, landmarker: Landmarker, waiting: SimpleQueue[tuple[Look, Any]]
+) -> None:
+    """Gets pictures ready while others are looked at; there are never more than slots."""
+    try:
         while (received := link.receive()) is not None:
             look: Look = received[0]
-            found = landmarker.look(memory, look)
-            link.send(Seen(look.slot, found))
+            waiting.put((look, landmarker.image(memory, look)))
     finally:
         os._exit(0)
 
@@ -89,12 +104,15 @@ class Landmarker:
             )
         )
 
-    def look(self, memory: memoryview, look: Look) -> bytes:
-        """The numbers of all who are in a picture, as 32-bit floats."""
+    def image(self, memory: memoryview, look: Look) -> Any:
+        """A picture as MediaPipe takes it. Any thread."""
         start, size = look.slot * pictures.SLOT, look.width * look.height * 3
         pixels = self._numpy.frombuffer(memory[start : start + size], self._numpy.uint8)
-        image = self._image(self._format, pixels.reshape(look.height, look.width, 3))
-        result = self._landmarker.detect_for_video(image, look.at)
+        return self._image(self._format, pixels.reshape(look.height, look.width, 3))
+
+    def look(self, image: Any, at: int) -> bytes:
+        """The numbers of all who are in a picture at `at` ms, as 32-bit floats."""
+        result = self._landmarker.detect_for_video(image, at)
         values = array("f")
         for places, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True):
             if len(places) != LANDMARKS:
