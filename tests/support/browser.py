@@ -49,6 +49,8 @@ _TELL_VIOLATIONS = """
 addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
   console.error(`violates ${violatedDirective}: ${blockedURI}`));
 """
+_PLAIN_DIALOG = "delete Window.prototype.showOpenFilePicker; delete window.showOpenFilePicker;"
+"""Not every browser has that dialog, and none that is driven can show it."""
 _STATE = """video => ({
   time: video.currentTime,
   duration: video.duration,
@@ -170,6 +172,7 @@ class Visitor:
         self.context: BrowserContext = browser.new_context(**{"locale": "en-GB", **settings})
         self.context.set_default_timeout(PATIENCE)
         self.context.add_init_script(_TELL_VIOLATIONS)
+        self.context.add_init_script(_PLAIN_DIALOG)
         self.context.on("console", self._told)
         self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
         self.context.on("request", self._asked)
