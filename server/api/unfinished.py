@@ -13,6 +13,7 @@ from aiohttp import web
 
 from server.api.sessions import principal
 from server.api.urls import Urls
+from server.jobs.lifecycle import ENDED
 from server.protocols import tus
 from storage.database import Database, Transaction
 from storage.errors import ReelraceError
@@ -43,11 +44,11 @@ class Unfinished:
         return [web.get("/api/uploads", self.list)]
 
     async def list(self, request: web.Request) -> web.Response:
-        """Mine that still lack bytes, the newest first."""
+        """Mine that still lack bytes, and that more bytes are of use to, the newest first."""
         owner, at = principal(request), now()
 
         def find(tx: Transaction) -> list[_Found]:
-            unfinished = source_rows.unfinished_of(tx, owner, at, _MOST)
+            unfinished = source_rows.unfinished_of(tx, owner, at, sorted(ENDED), _MOST)
             return [_Found(source, _writable(tx, source)) for source in unfinished]
 
         found = await self._database.read(find)

@@ -5,17 +5,28 @@ import { Library } from './api/library.ts';
 import { systemClock } from './clock.ts';
 import { Page } from './page.ts';
 import { Queue } from './queue/queue.ts';
-import { browserStorage } from './upload/resume.ts';
+import { severalWanted } from './upload/connections.ts';
+import { Handles } from './upload/handles.ts';
+import { Begun } from './upload/unfinished.ts';
 import { Uploads } from './upload/uploads.ts';
 
+const client = new Client();
+const handles = new Handles();
 const uploads = new Uploads({
   clock: systemClock,
-  storage: browserStorage,
-  make: (file, options) => new Upload(file, options),
+  make: (file, options) => {
+    const upload = new Upload(file, options);
+    // Else it could not be taken back before it has begun.
+    upload.url = options.uploadUrl ?? null;
+    return upload;
+  },
+  begun: new Begun(() => client.unfinished(), systemClock),
+  several: severalWanted,
   online: () => navigator.onLine,
+  keep: handles,
 });
 const library = new Library(
-  new Client(),
+  client,
   systemClock,
   () => uploads.busy,
   (address) => new EventSource(address),
@@ -23,5 +34,5 @@ const library = new Library(
 const queue = new Queue(uploads, library);
 
 const page = document.querySelector('reelrace-page');
-if (page instanceof Page) page.parts = { uploads, library, queue, storage: browserStorage };
+if (page instanceof Page) page.parts = { uploads, library, queue, handles };
 library.follow(document);

@@ -3,6 +3,8 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import './api/link-state.ts';
 import type { Library } from './api/library.ts';
 import { reachable } from './api/poller.ts';
+import { ApiError } from './api/problem.ts';
+import type { Video } from './api/video.ts';
 import { base, buttons } from './controls.ts';
 import './i18n/language-switch.ts';
 import type { Messages } from './i18n/en.ts';
@@ -24,7 +26,7 @@ import { type DropZone, FilesChosen } from './upload/drop-zone.ts';
 import { Dropping } from './upload/dropping.ts';
 import { pick } from './upload/file-picker.ts';
 import type { Choice } from './upload/files.ts';
-import { resumableTags, tag, type UrlStorage } from './upload/resume.ts';
+import type { Handles } from './upload/handles.ts';
 import type { Uploads } from './upload/uploads.ts';
 
 /** More than these at once nobody wants read out. */
@@ -38,20 +40,21 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly library: Library;
   readonly queue: Queue;
-  readonly storage: UrlStorage;
+  readonly handles: Handles;
 }
 
 export class Page extends LitElement {
   static override properties = {
     parts: { attribute: false },
     notices: { state: true },
-    resumable: { state: true },
+    held: { state: true },
   };
 
   declare parts: Parts;
   /** What became of the last choice of files. */
   declare notices: readonly Line[];
-  declare resumable: ReadonlySet<string>;
+  /** Ids of the videos whose files this browser remembers. */
+  declare held: ReadonlySet<string>;
   readonly #words = new Localized(this);
   readonly #dropping = new Dropping(this, (choice) => this.#add(choice));
   readonly #watching = new Watching(this);
@@ -61,7 +64,7 @@ export class Page extends LitElement {
   constructor() {
     super();
     this.notices = [];
-    this.resumable = new Set();
+    this.held = new Set();
     this.addEventListener(FilesChosen.type, (event) => this.#add((event as FilesChosen).choice));
     this.addEventListener(CardRequest.type, (event) => this.#act(event as CardRequest));
     this.addEventListener(AllRequest.type, (event) => this.#all(event as AllRequest));
@@ -91,7 +94,7 @@ export class Page extends LitElement {
       uploads.wake();
       library.wake();
     });
-    void this.#lookForResumable();
+    void this.#lookForFiles();
   }
 
   override render(): TemplateResult {
@@ -123,7 +126,7 @@ export class Page extends LitElement {
                   ></reelrace-overview>
                   <reelrace-queue
                     .cards=${cards}
-                    .resumable=${this.resumable}
+                    .held=${this.held}
                     .more=${library.more}
                   ></reelrace-queue>
                 </section>
@@ -197,6 +200,9 @@ export class Page extends LitElement {
       case 'retry':
         void this.parts.queue.retry(card);
         break;
+      case 'proceed':
+        void this.#proceed(card);
+        break;
       case 'continue':
         this.#continue(card);
         break;
@@ -224,11 +230,26 @@ export class Page extends LitElement {
   #continue({ video }: Card): void {
     if (!video) return;
     pick('one', ([file]) => {
-      if (!file) return;
-      const same = tag(file.name, file.size) === tag(video.filename, video.size);
-      if (same) this.#add({ files: [file], leftOut: 0 });
-      else this.#tell([({ queue }) => queue.otherFile(video.filename)]);
+      if (file) void this.#goOn(video, file);
     });
+  }
+
+  async #proceed({ video }: Card): Promise<void> {
+    if (!video) return;
+    const file = await this.parts.handles.file(video.id);
+    if (file) return this.#goOn(video, file);
+    this.held = new Set([...this.held].filter((id) => id !== video.id));
+    this.#tell([({ queue }) => queue.fileGone(video.filename)]);
+  }
+
+  async #goOn({ id, filename }: Video, file: File): Promise<void> {
+    try {
+      const same = await this.parts.uploads.goOn(id, file);
+      if (!same) this.#tell([({ queue }) => queue.otherFile(filename)]);
+    } catch (error) {
+      const code = error instanceof ApiError ? 'network' : 'file_unreadable';
+      this.#tell([({ errors }) => errors[code]]);
+    }
   }
 
   /** The focus goes to the card that moves up, and not to the top of the page. */
@@ -242,8 +263,8 @@ export class Page extends LitElement {
     await gone;
   }
 
-  async #lookForResumable(): Promise<void> {
-    this.resumable = await resumableTags(this.parts.storage);
+  async #lookForFiles(): Promise<void> {
+    this.held = new Set(await this.parts.handles.videos());
   }
 
   #skip(event: Event): void {

@@ -148,15 +148,22 @@ def unowned(tx: Transaction) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def unfinished_of(tx: Transaction, owner: str, at: int, limit: int) -> list[Source]:
-    """Somebody's sources that still wait for bytes and have not expired, the newest first."""
+def unfinished_of(
+    tx: Transaction, owner: str, at: int, ended: list[str], limit: int
+) -> list[Source]:
+    """Somebody's sources that still wait for bytes and have not expired, the newest first.
+
+    `ended` are the states of jobs that have no use for more bytes.
+    """
+    names = {f"s{n}": state for n, state in enumerate(ended)}
     rows = tx.rows(
         f"""select {_COLUMNS} from sources s
             where s.owner = :owner and s.ended = 0 and (s.expires_at is null or s.expires_at > :at)
-              and not exists (select 1 from videos v
-                where v.source_id = s.id and v.removed_at is not null)
+              and not exists (select 1 from videos v left join jobs j on j.video_id = v.id
+                where v.source_id = s.id and (v.removed_at is not null
+                  or j.state in ({", ".join(f":{n}" for n in names)})))
             order by s.created_at desc, s.id desc limit :limit""",
-        {"owner": owner, "at": at, "limit": limit},
+        {"owner": owner, "at": at, "limit": limit, **names},
     )
     return msgspec.convert(rows, list[Source], strict=False)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,6 +16,9 @@ from tests.support.clips import Clip
 from tests.support.server import Server
 
 Visitors = Callable[..., Visitor]
+
+PAGE = b"""<!doctype html><link rel=icon href="data:,">
+<video muted playsinline width=640 height=360></video>"""
 
 FIRST = {"movflags": "faststart"}
 """The index comes first, so that a beginning can be read."""
@@ -46,3 +52,27 @@ def visitors(browser: Browser) -> Iterator[Visitors]:
     yield come
     for visitor in came:
         visitor.leave()
+
+
+class Foreign(BaseHTTPRequestHandler):
+    """A site that has nothing but a page."""
+
+    def do_GET(self) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *args: object) -> None:
+        """Nobody wants to know."""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[str]:
+    """The address of a page of another origin."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as site:
+        serving = Thread(target=site.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{site.server_port}/"
+        site.shutdown()
+        serving.join()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import pytest
 
 from tests.browser.conftest import FIRST, Visitors
@@ -17,8 +12,6 @@ from tests.support.server import ROOT, Server, until
 
 MODULES = ROOT / "tests" / "peers" / "node_modules"
 TEN = Clip(options=FIRST)
-PAGE = b"""<!doctype html><link rel=icon href="data:,">
-<video muted playsinline width=640 height=360></video>"""
 HLS = """(video, url) => {
   window.fatal = [];
   const hls = new Hls({ startPosition: 0 });
@@ -47,30 +40,6 @@ PLAYERS = {
     "Shaka": ("shaka-player/dist/shaka-player.compiled.js", SHAKA),
     "Chromium": (None, CHROMIUM),
 }
-
-
-class Foreign(BaseHTTPRequestHandler):
-    """A site that has nothing but a page."""
-
-    def do_GET(self) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(PAGE)
-
-    def log_message(self, *args: object) -> None:
-        """Nobody wants to know."""
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[str]:
-    """The address of a page of another origin."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as site:
-        serving = Thread(target=site.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{site.server_port}/"
-        site.shutdown()
-        serving.join()
 
 
 def opened(visitor: Visitor, player: str, path: str) -> Screen:

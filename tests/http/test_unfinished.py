@@ -10,7 +10,7 @@ import requests
 from storage.model import new_id
 from tests.http.test_windows import post, said, window
 from tests.support.contract import Contract
-from tests.support.server import Server
+from tests.support.server import Server, until
 
 CHECK = Contract().check
 
@@ -69,6 +69,8 @@ def test_what_is_whole_deleted_or_unlike_is_not_listed(server: Server) -> None:
     video = deleted.headers["Reelrace-Video-Id"]
     url = urljoin(server.url, f"api/videos/{video}")
     assert requests.delete(url, headers=server.session, timeout=60).status_code == 204
+    useless = server.create(9_000_000, body=b"this is only text" * 200_000)
+    until(lambda: server.video(useless.headers["Reelrace-Video-Id"])["state"] == "failed")
     found = listed(server)
     assert [one["windows"][0]["url"] for one in found] == [
         answer.headers["Location"] for answer in (bare, part, later)

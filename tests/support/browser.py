@@ -49,6 +49,8 @@ _TELL_VIOLATIONS = """
 addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
   console.error(`violates ${violatedDirective}: ${blockedURI}`));
 """
+_PLAIN_DIALOG = "delete Window.prototype.showOpenFilePicker; delete window.showOpenFilePicker;"
+"""Not every browser has that dialog, and none that is driven can show it."""
 _STATE = """video => ({
   time: video.currentTime,
   duration: video.duration,
@@ -167,9 +169,10 @@ class Visitor:
         self.faults: list[str] = []
         self.forgiven: list[str] = []
         """Patterns of faults that a test brings about on purpose."""
-        self.context: BrowserContext = browser.new_context(**{"locale": "en-GB", **settings})
+        self.context = self._come(browser, {"locale": "en-GB", **settings})
         self.context.set_default_timeout(PATIENCE)
         self.context.add_init_script(_TELL_VIOLATIONS)
+        self.context.add_init_script(_PLAIN_DIALOG)
         self.context.on("console", self._told)
         self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
         self.context.on("request", self._asked)
@@ -224,15 +227,15 @@ class Visitor:
 
     def throttle(self, bytes_per_second: int | None) -> None:
         """How fast uploads are from now on."""
-        self.devtools.send(
-            "Network.emulateNetworkConditions",
-            {
-                "offline": False,
-                "latency": 0,
-                "downloadThroughput": -1,
-                "uploadThroughput": bytes_per_second or -1,
-            },
-        )
+        told = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second or -1}
+        self.devtools.send("Network.emulateNetworkConditions", {"offline": False, **told})
+
+    def vanish(self) -> None:
+        """The page goes, in the middle of whatever it does."""
+        # Closed at once, a throttled request would be let go of and might still be sent.
+        self.page.on("dialog", lambda dialog: dialog.accept())
+        self.page.goto("about:blank")
+        self.page.close()
 
     def videos(self) -> list[dict[str, Any]]:
         """What the server says to this visitor."""
@@ -257,6 +260,9 @@ class Visitor:
         known = re.compile("|".join(self.forgiven) or "(?!)")
         assert not [fault for fault in self.faults if not known.search(fault)]
 
+    def _come(self, browser: Browser, settings: dict[str, Any]) -> BrowserContext:
+        return browser.new_context(**settings)
+
     def _drag(self, kind: str, paths: tuple[Path, ...]) -> None:
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         self.devtools.send(
@@ -273,3 +279,16 @@ class Visitor:
             self.faults.append(f"asked for {request.url}")
         if request.method == "PATCH":
             self.sent.append(Sent(request.url, int(request.headers["upload-offset"])))
+
+
+class Returning(Visitor):
+    """Somebody who closes the browser and comes again with the same profile."""
+
+    def __init__(self, profile: Path, browser: Browser, server: Server) -> None:
+        self._profile = profile
+        super().__init__(browser, server)
+
+    def _come(self, browser: Browser, settings: dict[str, Any]) -> BrowserContext:
+        return browser.browser_type.launch_persistent_context(
+            self._profile, executable_path=shutil.which("chromium"), args=_FLAGS, **settings
+        )

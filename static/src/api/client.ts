@@ -1,4 +1,6 @@
 // Changes when: how the JSON API is called does.
+
+import type { Unfinished } from '../upload/unfinished.ts';
 import { ApiError, ownProblem, problemOf } from './problem.ts';
 import type { Video } from './video.ts';
 
@@ -39,6 +41,12 @@ export class Client {
 
   async video(id: string, signal?: AbortSignal): Promise<Video> {
     return this.#json<Video>('GET', `/api/videos/${id}`, signal);
+  }
+
+  /** My uploads that lack bytes, newest first. */
+  async unfinished(): Promise<readonly Unfinished[]> {
+    const { uploads } = await this.#json<{ uploads: Unfinished[] }>('GET', '/api/uploads');
+    return uploads;
   }
 
   /** Has a video that failed or ended early made once more. */

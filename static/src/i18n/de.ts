@@ -21,14 +21,14 @@ export const de: Messages = {
   drop: {
     headline: 'Ansehen, noch bevor alles hochgeladen ist.',
     lead: 'Die ersten Sekunden laufen, während der Rest noch unterwegs ist.',
+    several: 'Mehrere Verbindungen für jede Datei',
     here: 'Videos oder Ordner hierher ziehen',
     release: 'Loslassen zum Hochladen',
     files: 'Videos auswählen',
     folder: 'Ordner auswählen',
     steps: 'So geht es',
     upload: 'Hochladen',
-    uploadHint:
-      'Jederzeit anhalten. Nach einem Neuladen dieselbe Datei noch einmal wählen, und es geht weiter.',
+    uploadHint: 'Jederzeit anhalten. Was auch dazwischenkommt: Es geht weiter, wo es stand.',
     processing: 'Verarbeiten',
     processingHint: 'Beginnt mit den ersten Bytes. Was fertig ist, lässt sich schon ansehen.',
     done: 'Fertig',
@@ -69,9 +69,10 @@ export const de: Messages = {
     qualities: 'Qualitäten',
     sound: 'Nur Ton',
     poster: (title) => `Standbild aus „${title}“`,
+    interruptedHeld: 'Das Hochladen wurde unterbrochen. Es kann dort weitergehen, wo es stand.',
+    fileGone: (name) =>
+      `„${name}“ lässt sich hier nicht mehr lesen. Wählen Sie die Datei noch einmal.`,
     interrupted:
-      'Das Hochladen wurde unterbrochen. Laden Sie die Datei neu hoch und löschen Sie diesen Eintrag.',
-    interruptedHere:
       'Das Hochladen wurde unterbrochen. Wählen Sie dieselbe Datei noch einmal, dann geht es weiter.',
     otherFile: (name) => `Das ist eine andere Datei. Weiter geht es mit „${name}“.`,
     again: 'Es wird von selbst noch einmal versucht.',
@@ -93,6 +94,7 @@ export const de: Messages = {
     pause: 'Anhalten',
     resume: 'Fortsetzen',
     retry: 'Erneut versuchen',
+    proceed: 'Weiter',
     continue: 'Datei erneut wählen',
     cancel: 'Abbrechen',
     dismiss: 'Entfernen',

@@ -94,13 +94,13 @@ function early(card: Card, { queue }: Messages): TemplateResult | typeof nothing
 }
 
 /** What went wrong, or was odd. */
-export function remarks(card: Card, words: Words, resumable: boolean): TemplateResult[] {
+export function remarks(card: Card, words: Words, held: boolean): TemplateResult[] {
   const { text } = words;
   const said: TemplateResult[] = [];
   const problem = problemOfCard(card);
   if (problem) said.push(remark('alert', wordsFor(problem, text), phaseOf(card)));
   if (phaseOf(card) === 'interrupted') {
-    const hint = resumable ? text.queue.interruptedHere : text.queue.interrupted;
+    const hint = held ? text.queue.interruptedHeld : text.queue.interrupted;
     said.push(remark('pause', hint, 'paused'));
   }
   if (phaseOf(card) === 'reconnecting') said.push(remark('retry', text.queue.again, 'paused'));

@@ -141,10 +141,10 @@ describe('actionsOf', () => {
     expect(actionsOf(card(up, video), false).join(' ')).toBe(actions);
   });
 
-  it('offers to go on only where this browser can', () => {
+  it('offers to go on, without asking for a file that it remembers', () => {
     const left = card(null, { state: 'created', playback: null, progress: sampleProgress(500, 0) });
-    expect(actionsOf(left, true)).toEqual(['continue', 'delete']);
-    expect(actionsOf(left, false)).toEqual(['delete']);
+    expect(actionsOf(left, true)).toEqual(['proceed', 'delete']);
+    expect(actionsOf(left, false)).toEqual(['continue', 'delete']);
   });
 });
 

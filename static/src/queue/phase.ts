@@ -27,6 +27,7 @@ export type Action =
   | 'pause'
   | 'resume'
   | 'retry'
+  | 'proceed'
   | 'continue'
   | 'cancel'
   | 'dismiss'
@@ -78,15 +79,15 @@ function phaseOfVideo(video: Video, there: boolean): Phase {
   }
 }
 
-/** What a person may do, the most likely first. `resumable`: this browser can go on with it. */
-export function actionsOf(card: Card, resumable: boolean): Action[] {
+/** What a person may do, the most likely first. `held`: this browser remembers its file. */
+export function actionsOf(card: Card, held: boolean): Action[] {
   const { upload, video } = card;
   const play: Action[] = video?.playback ? ['play'] : [];
   if (upload && upload.state !== 'done' && video?.state !== 'failed') {
     return [...play, ...actionsOfUpload(upload)];
   }
   if (!video) return play;
-  if (resumable && phaseOf(card) === 'interrupted') play.push('continue');
+  if (phaseOf(card) === 'interrupted') play.push(held ? 'proceed' : 'continue');
   return repeatable(card) ? [...play, 'retry', 'delete'] : [...play, 'delete'];
 }
 

@@ -3,7 +3,6 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { base, buttons } from '../controls.ts';
 import { Localized } from '../i18n/localized.ts';
-import { tag } from '../upload/resume.ts';
 import type { Card } from './cards.ts';
 import './video-card.ts';
 import type { VideoCard } from './video-card.ts';
@@ -20,20 +19,20 @@ export class OlderWanted extends Event {
 export class QueueList extends LitElement {
   static override properties = {
     cards: { attribute: false },
-    resumable: { attribute: false },
+    held: { attribute: false },
     more: { type: Boolean },
   };
 
   declare cards: readonly Card[];
-  /** Tags of the uploads that this browser can go on with. */
-  declare resumable: ReadonlySet<string>;
+  /** Ids of the videos whose files this browser remembers. */
+  declare held: ReadonlySet<string>;
   declare more: boolean;
   readonly #words = new Localized(this);
 
   constructor() {
     super();
     this.cards = [];
-    this.resumable = new Set();
+    this.held = new Set();
     this.more = false;
   }
 
@@ -44,7 +43,7 @@ export class QueueList extends LitElement {
           this.cards,
           (card) => card.key,
           (card) => html`<li>
-            <reelrace-card .card=${card} ?resumable=${this.#canGoOn(card)}></reelrace-card>
+            <reelrace-card .card=${card} ?held=${this.held.has(card.video?.id ?? '')}></reelrace-card>
           </li>`,
         )}
       </ul>
@@ -65,10 +64,6 @@ export class QueueList extends LitElement {
     const card = cards[Math.min(index, cards.length - 1)];
     card?.focus();
     return card !== undefined;
-  }
-
-  #canGoOn({ video }: Card): boolean {
-    return video !== null && this.resumable.has(tag(video.filename, video.size));
   }
 
   static override styles = [

@@ -1,11 +1,12 @@
 // Changes when: queue.ts does.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Client } from '../api/client.ts';
 import { Library } from '../api/library.ts';
 import { sampleProgress, sampleVideo } from '../api/video.sample.ts';
 import type { Video } from '../api/video.ts';
 import { ManualClock } from '../clock.ts';
 import { FakeTus } from '../upload/tus.fake.ts';
+import { Begun } from '../upload/unfinished.ts';
 import { Uploads } from '../upload/uploads.ts';
 import type { Card } from './cards.ts';
 import { phaseOf } from './phase.ts';
@@ -21,7 +22,9 @@ class Desk {
   broken = false;
   readonly uploads = new Uploads({
     clock: this.clock,
-    storage: { findAllUploads: async () => [], removeUpload: async () => {} },
+    begun: new Begun(async () => [], this.clock),
+    keep: { keep: async () => {}, forget: async () => {} },
+    several: () => false,
     make: (file, options) => {
       const tus = new FakeTus(file, options);
       this.made.push(tus);
@@ -54,6 +57,7 @@ class Desk {
   async sending(): Promise<FakeTus> {
     this.library.follow({ hidden: false, addEventListener() {} } as unknown as Document);
     this.uploads.add([new File([new Uint8Array(1_000)], 'a.mp4')]);
+    await vi.waitUntil(() => this.made[0]?.starts);
     await this.has();
     const [tus] = this.made;
     if (!tus) throw new Error('nothing was started');

@@ -30,6 +30,7 @@ const ICONS: Record<Action, IconName> = {
   pause: 'pause',
   resume: 'resume',
   retry: 'retry',
+  proceed: 'resume',
   continue: 'folder',
   cancel: 'close',
   dismiss: 'close',
@@ -42,6 +43,7 @@ const PLACES: Record<Action, string> = {
   pause: 'go',
   resume: 'go',
   retry: 'go',
+  proceed: 'go',
   continue: 'go',
   cancel: 'end',
   dismiss: 'end',
@@ -54,13 +56,13 @@ type Question = 'delete' | 'cancel' | 'dismiss';
 export class VideoCard extends LitElement {
   static override properties = {
     card: { attribute: false },
-    resumable: { type: Boolean },
+    held: { type: Boolean },
     asking: { state: true },
   };
 
   declare card: Card;
-  /** This browser can go on with the upload, if it gets the file. */
-  declare resumable: boolean;
+  /** This browser remembers its file. */
+  declare held: boolean;
   /** What is to be confirmed. */
   declare asking: Question | null;
   readonly #words = new Localized(this);
@@ -68,7 +70,7 @@ export class VideoCard extends LitElement {
 
   constructor() {
     super();
-    this.resumable = false;
+    this.held = false;
     this.asking = null;
   }
 
@@ -91,7 +93,7 @@ export class VideoCard extends LitElement {
           ${facts(card, this.#words, Date.now())}
         </div>
         <div class="body">
-          ${race(card, this.#words)} ${remarks(card, this.#words, this.resumable)}
+          ${race(card, this.#words)} ${remarks(card, this.#words, this.held)}
         </div>
         ${this.asking ? this.#confirm(this.asking) : this.#actions()}
       </article>
@@ -161,7 +163,7 @@ export class VideoCard extends LitElement {
   }
 
   #offered(): Action[] {
-    return actionsOf(this.card, this.resumable);
+    return actionsOf(this.card, this.held);
   }
 
   #ask(action: Action): void {

@@ -41,6 +41,15 @@ describe('indexAtEnd', () => {
     expect(index && [index.start, index.end]).toEqual(found);
   });
 
+  it('tells which headers lead to it', async () => {
+    const boxes = [ftyp, box('mdat', 100), box('free', 8), box('moov', 40)];
+    expect((await indexAtEnd(new Blob(boxes)))?.passed).toEqual([
+      { start: 0, end: 16 },
+      { start: 24, end: 40 },
+      { start: 124, end: 132 },
+    ]);
+  });
+
   it('does not look for ever', async () => {
     const boxes = Array.from({ length: 300 }, () => box('free', 8));
     expect(await indexAtEnd(new Blob([ftyp, ...boxes, box('mdat', 8), box('moov', 8)]))).toBeNull();

@@ -9,6 +9,11 @@ export interface Stretch {
   readonly end: number;
 }
 
+/** Where the index lies, and the headers that must be read to find it. */
+export interface Index extends Stretch {
+  readonly passed: readonly Stretch[];
+}
+
 interface Box extends Stretch {
   readonly kind: string;
 }
@@ -21,14 +26,16 @@ const GLANCE = 256;
 const HEADER = 16;
 
 /** Where the index (`moov`) of an MP4 or MOV lies, if that is behind its pictures; else null. */
-export async function indexAtEnd(file: Readable): Promise<Stretch | null> {
+export async function indexAtEnd(file: Readable): Promise<Index | null> {
+  const passed: Stretch[] = [];
   let media = false;
   let at = 0;
   for (let n = 0; n < GLANCE && at < file.size; n += 1) {
     const box = await boxAt(file, at);
     if (!box || (n === 0 && !FIRST.has(box.kind)) || box.kind === 'moof') return null;
-    if (box.kind === 'moov') return media ? { start: box.start, end: box.end } : null;
+    if (box.kind === 'moov') return media ? { start: box.start, end: box.end, passed } : null;
     media ||= box.kind === 'mdat';
+    passed.push({ start: at, end: Math.min(box.end, at + HEADER) });
     at = box.end;
   }
   return null;

@@ -91,6 +91,24 @@ export const dropZoneStyle = css`
     font-size: 1rem;
   }
 
+  .several {
+    display: flex;
+    gap: 8px;
+    align-items: center;
+    justify-content: center;
+    color: var(--ink-soft);
+    font-size: 0.875rem;
+    cursor: pointer;
+  }
+
+  .several input {
+    flex: none;
+    width: 24px;
+    height: 24px;
+    margin: 0;
+    accent-color: var(--ink);
+  }
+
   .steps {
     display: grid;
     grid-template-columns: repeat(auto-fit, minmax(200px, 1fr));

@@ -3,6 +3,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { base, buttons } from '../controls.ts';
 import { Localized } from '../i18n/localized.ts';
 import { type IconName, icon } from '../icons.ts';
+import { severalWanted, wantSeveral } from './connections.ts';
 import { dropZoneStyle } from './drop-zone-style.ts';
 import { foldersCanBePicked, pick } from './file-picker.ts';
 import { type Choice, fromFolder } from './files.ts';
@@ -61,6 +62,10 @@ export class DropZone extends LitElement {
             }
           </div>
           <p class="here">${text.drop.here}</p>
+          <label class="several">
+            <input type="checkbox" .checked=${severalWanted()} @change=${this.#several} />
+            ${text.drop.several}
+          </label>
         </div>
         ${this.roomy ? this.#steps() : nothing}
       </div>
@@ -90,6 +95,10 @@ export class DropZone extends LitElement {
         ${step('check', drop.done, drop.doneHint)}
       </ol>
     `;
+  }
+
+  #several(event: Event): void {
+    wantSeveral((event.target as HTMLInputElement).checked);
   }
 
   #files(): void {

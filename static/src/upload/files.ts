@@ -1,4 +1,5 @@
 // Changes when: which of the things that people choose or drop are uploaded does.
+import { type FileHandle, noteHandle } from './handles.ts';
 
 const MEDIA =
   /\.(mp4|m4v|mov|qt|mkv|mk3d|webm|avi|flv|f4v|wmv|asf|mpe?g|mpv|m2v|vob|ts|m2ts|mts|3gpp?|3g2|ogv|ogg|oga|opus|mxf|mp3|m4a|m4b|aac|flac|wav|aiff?|wma|gif)$/i;
@@ -29,6 +30,11 @@ export function fromFolder(files: Iterable<File>): Choice {
   return { files: media, leftOut: all.length - media.length };
 }
 
+/** Not in every browser. */
+type WithHandle = DataTransferItem & {
+  getAsFileSystemHandle?(): Promise<FileSystemHandle | null>;
+};
+
 /** Files that were dropped, with those in dropped folders. Single files are taken as they are. */
 export async function fromDrop(data: DataTransfer): Promise<Choice> {
   // The list dies with the event, so entries are taken before anything is awaited.
@@ -36,15 +42,18 @@ export async function fromDrop(data: DataTransfer): Promise<Choice> {
   const dropped = items.map((item) => ({
     entry: item.webkitGetAsEntry?.() ?? null,
     file: item.getAsFile(),
+    handle: (item as WithHandle).getAsFileSystemHandle?.() ?? null,
   }));
   const files: File[] = [];
   let leftOut = 0;
-  for (const { entry, file } of dropped) {
+  for (const { entry, file, handle } of dropped) {
     if (entry?.isDirectory) {
       const folder = fromFolder(await filesIn(entry as FileSystemDirectoryEntry));
       files.push(...folder.files);
       leftOut += folder.leftOut;
     } else if (file) {
+      const kept = await handle?.catch(() => null);
+      if (kept?.kind === 'file') noteHandle(file, kept as FileHandle);
       files.push(file);
     }
   }

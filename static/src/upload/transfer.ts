@@ -1,41 +1,26 @@
 // Changes when: how one file is sent does (tus-js-client is spoken to nowhere else).
-import type {
-  DetailedError,
-  HttpRequest,
-  HttpResponse,
-  PreviousUpload,
-  UploadOptions,
-} from 'tus-js-client';
-import { ownProblem, type Problem } from '../api/problem.ts';
+import type { DetailedError, HttpRequest, HttpResponse, UploadOptions } from 'tus-js-client';
+import { ApiError, ownProblem, type Problem } from '../api/problem.ts';
 import type { Clock } from '../clock.ts';
 import { Observable } from '../observable.ts';
-import { indexAtEnd } from './boxes.ts';
 import { titleOf } from './files.ts';
 import { after, type UploadAction, type UploadState } from './lifecycle.ts';
+import { type Means, open } from './opening.ts';
 import { Pace, timeLeft } from './pace.ts';
 import { Refused, reason } from './reason.ts';
 import { RETRY_DELAYS, retriable, STALLED_AFTER } from './retry.ts';
+import type { Tus } from './tus.ts';
 import type { UploadView } from './view.ts';
 
-/** What we need of tus-js-client's `Upload`. */
-export interface Tus {
-  url: string | null;
-  start(): void;
-  abort(terminate?: boolean): Promise<void>;
-  findPreviousUploads(): Promise<PreviousUpload[]>;
-  resumeFromPreviousUpload(previous: PreviousUpload): void;
-}
-
-export interface Surroundings {
+export interface Surroundings extends Means {
   readonly clock: Clock;
-  make(file: File, options: UploadOptions): Tus;
-  /** Which of the earlier uploads of this file to go on with, if any. */
-  choose(previous: PreviousUpload[]): PreviousUpload | null;
   online(): boolean;
 }
 
 const VIDEO_HEADER = 'Reelrace-Video-Id';
 const TELL_EVERY = 250;
+/** Milliseconds until it is asked once more what there is of a file. */
+const ASK_AGAIN = 4_000;
 const GONE = new Set(['not_found', 'gone', 'upload_gone']);
 
 /** One file on its way to the server. */
@@ -136,19 +121,32 @@ export class Transfer extends Observable {
   async #send(): Promise<void> {
     this.#movedAt = this.#around.clock.now();
     if (this.#opening || this.#creating) return;
-    if (!this.#tus) {
-      this.#opening = true;
-      void this.#look();
-      this.#tus = this.#around.make(this.file, this.#options());
-      // What is not found is simply sent from the start.
-      const previous = await this.#tus.findPreviousUploads().catch(() => []);
-      const chosen = this.#around.choose(previous);
-      if (chosen) this.#tus.resumeFromPreviousUpload(chosen);
-      this.#opening = false;
-    }
-    if (this.state !== 'uploading') return;
+    if (!this.#tus) await this.#open();
+    if (!this.#tus || this.state !== 'uploading') return;
     this.#creating = this.#tus.url === null;
     this.#tus.start();
+  }
+
+  async #open(): Promise<void> {
+    this.#opening = true;
+    try {
+      const { tus, late, video } = await open(this.file, this.#options(), this.#around);
+      this.#tus = tus;
+      this.#set({ late, trouble: null, videoId: video ?? this.#view.videoId });
+    } catch (error) {
+      if (!(error instanceof ApiError)) this.refuse(ownProblem('file_unreadable'));
+      else if (!retriable(error.status)) this.refuse(error.problem);
+      else if (this.state === 'uploading') {
+        this.#set({ trouble: this.#around.online() ? 'retrying' : 'offline' });
+        this.#around.clock.after(ASK_AGAIN, () => this.#resend());
+      }
+    } finally {
+      this.#opening = false;
+    }
+  }
+
+  #resend(): void {
+    if (this.state === 'uploading' && !this.#tus) void this.#send();
   }
 
   async #stop(terminate: boolean): Promise<void> {
@@ -173,7 +171,8 @@ export class Transfer extends Observable {
       endpoint: '/files/',
       chunkSize: Number.POSITIVE_INFINITY,
       retryDelays: [...RETRY_DELAYS],
-      removeFingerprintOnSuccess: true,
+      // The server's own list tells where to go on, on any device.
+      storeFingerprintForResuming: false,
       metadata: { filename: this.file.name, filetype: this.file.type },
       onAfterResponse: (request, response) => this.#answered(request, response),
       onUploadUrlAvailable: () => {
@@ -229,12 +228,6 @@ export class Transfer extends Observable {
     this.#creating = false;
     if (this.state !== 'uploading' || this.#view.trouble === 'offline') return;
     this.#move('fail', { problem: reason(error).problem, trouble: null });
-  }
-
-  async #look(): Promise<void> {
-    // Who cannot read it will hear of that when it is sent.
-    const index = await indexAtEnd(this.file).catch(() => null);
-    if (index) this.#set({ late: true });
   }
 
   /** A file that was changed, moved or deleted looks like a broken connection. */

@@ -1,12 +1,6 @@
 // Changes when: what transfer.ts needs of tus-js-client does.
-import type {
-  DetailedError,
-  HttpRequest,
-  HttpResponse,
-  PreviousUpload,
-  UploadOptions,
-} from 'tus-js-client';
-import type { Tus } from './transfer.ts';
+import type { DetailedError, HttpRequest, HttpResponse, UploadOptions } from 'tus-js-client';
+import type { Tus } from './tus.ts';
 
 /** An upload whose server is the test. */
 export class FakeTus implements Tus {
@@ -14,13 +8,13 @@ export class FakeTus implements Tus {
   running = false;
   terminated = false;
   starts = 0;
-  readonly file: File;
-  readonly previous: PreviousUpload[] = [];
-  readonly #options: UploadOptions;
+  readonly file: Blob;
+  readonly options: UploadOptions;
 
-  constructor(file: File, options: UploadOptions) {
+  constructor(file: Blob, options: UploadOptions) {
     this.file = file;
-    this.#options = options;
+    this.options = options;
+    this.url = options.uploadUrl ?? null;
   }
 
   start(): void {
@@ -33,21 +27,13 @@ export class FakeTus implements Tus {
     this.terminated ||= terminate;
   }
 
-  async findPreviousUploads(): Promise<PreviousUpload[]> {
-    return this.previous;
-  }
-
-  resumeFromPreviousUpload(previous: PreviousUpload): void {
-    this.url = previous.uploadUrl;
-  }
-
   // --- what the test's server does ---
 
   /** Answers the creation. */
   created(url = '/files/1', videoId = 'v1'): void {
     this.answer('POST', 201, videoId);
     this.url = url;
-    this.#options.onUploadUrlAvailable?.();
+    this.options.onUploadUrlAvailable?.();
   }
 
   /** Hands an answer to whoever looks at answers; throws what they throw. */
@@ -58,16 +44,16 @@ export class FakeTus implements Tus {
       getHeader: (name: string) =>
         name === 'Reelrace-Video-Id' ? (videoId ?? undefined) : undefined,
     } as HttpResponse;
-    void this.#options.onAfterResponse?.(request, response);
+    void this.options.onAfterResponse?.(request, response);
   }
 
   sent(bytes: number): void {
-    this.#options.onProgress?.(bytes, this.file.size);
+    this.options.onProgress?.(bytes, this.file.size);
   }
 
   succeed(): void {
     this.running = false;
-    this.#options.onSuccess?.({ lastResponse: {} as HttpResponse });
+    this.options.onSuccess?.({ lastResponse: {} as HttpResponse });
   }
 
   /** A request failed: `status` is zero if there was no answer. True if it is tried again. */
@@ -78,13 +64,13 @@ export class FakeTus implements Tus {
       originalResponse: status ? response : null,
       causingError,
     }) as DetailedError;
-    const again = this.#options.onShouldRetry?.(error, 0, this.#options) ?? false;
+    const again = this.options.onShouldRetry?.(error, 0, this.options) ?? false;
     if (!again) this.giveUp(error);
     return again;
   }
 
   giveUp(error: Error): void {
     this.running = false;
-    this.#options.onError?.(error);
+    this.options.onError?.(error);
   }
 }

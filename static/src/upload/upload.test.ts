@@ -1,11 +1,12 @@
 // Changes when: one of the small rules of uploading does.
 import { describe, expect, it } from 'vitest';
 import { fromFolder, isMedia, titleOf } from './files.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { after, type UploadState } from './lifecycle.ts';
 import { Pace, timeLeft } from './pace.ts';
-import { newest, tag } from './resume.ts';
 import { retriable } from './retry.ts';
 import { startable } from './scheduler.ts';
+import { matches, type Unfinished } from './unfinished.ts';
 
 describe('lifecycle', () => {
   it('knows what may happen when', () => {
@@ -101,25 +102,47 @@ describe('files', () => {
   });
 });
 
-describe('resume', () => {
-  const kept = (url: string, creationTime: string) => ({
-    size: 1,
-    metadata: {},
-    creationTime,
-    urlStorageKey: url,
-    uploadUrl: url,
-    parallelUploadUrls: null,
+describe('matches', () => {
+  const begun = (metadata: Record<string, string>, size = 7): Unfinished => ({
+    video: 'v1',
+    size,
+    assembly: null,
+    metadata,
+    windows: [],
+  });
+  const file = { name: 'B\u00fchne.mp4', size: 7, fingerprint: '7-f' };
+
+  it('knows a file by its bytes', () => {
+    expect(matches(begun({ fingerprint: '7-f', filename: 'renamed.mp4' }), file)).toBe(true);
+    expect(matches(begun({ fingerprint: '7-g', filename: file.name }), file)).toBe(false);
   });
 
-  it('goes on with the newest that nobody else goes on with', () => {
-    const all = [kept('old', '2026-01-01'), kept('new', '2026-02-01'), kept('mid', '2026-01-15')];
-    expect(newest(all, new Set())?.uploadUrl).toBe('new');
-    expect(newest(all, new Set(['new']))?.uploadUrl).toBe('mid');
-    expect(newest(all, new Set(['new', 'mid', 'old']))).toBeNull();
+  it('knows one of another client by name and size, however its letters are composed', () => {
+    expect(matches(begun({ filename: 'Bu\u0308hne.mp4' }), file)).toBe(true);
+    expect(matches(begun({ filename: file.name }, 8), file)).toBe(false);
+    expect(matches(begun({}), file)).toBe(false);
   });
+});
 
-  it('knows a file by name and size, however its letters are composed', () => {
-    expect(tag('Bu\u0308hne.mp4', 7)).toBe(tag('B\u00fchne.mp4', 7));
-    expect(tag('a.mp4', 7)).not.toBe(tag('a.mp4', 8));
+describe('fingerprintOf', () => {
+  const bytes = (change: (all: Uint8Array) => void = () => {}) => {
+    const all = new Uint8Array(300_000).map((_, n) => n % 251);
+    change(all);
+    return new Blob([all]);
+  };
+
+  it('is the same for the same bytes, and another for others', async () => {
+    const first = await fingerprintOf(bytes());
+    expect(await fingerprintOf(bytes())).toBe(first);
+    const others = [
+      bytes((all) => all.fill(1, 0, 1)),
+      bytes((all) => all.fill(1, 299_999)),
+      new Blob([bytes(), 'x']),
+      new Blob([]),
+      new Blob(['a']),
+      new Blob(['b']),
+    ];
+    const found = await Promise.all(others.map(fingerprintOf));
+    expect(new Set([first, ...found]).size).toBe(others.length + 1);
   });
 });

@@ -1,8 +1,9 @@
 // Changes when: transfer.ts or uploads.ts does.
-import type { PreviousUpload } from 'tus-js-client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { ApiError, ownProblem } from '../api/problem.ts';
 import { ManualClock } from '../clock.ts';
 import { FakeTus } from './tus.fake.ts';
+import { Begun, type Unfinished } from './unfinished.ts';
 import { Uploads } from './uploads.ts';
 
 /** A page with uploads, whose server is the test. */
@@ -10,18 +11,23 @@ class Bench {
   readonly clock = new ManualClock();
   readonly made: FakeTus[] = [];
   online = true;
-  kept: PreviousUpload[] = [];
+  begun: Unfinished[] = [];
+  broken = false;
+  several = false;
+  readonly kept = new Map<string, string>();
   readonly uploads = new Uploads({
     clock: this.clock,
-    storage: {
-      findAllUploads: async () => this.kept,
-      removeUpload: async (key) => {
-        this.kept = this.kept.filter((upload) => upload.urlStorageKey !== key);
-      },
+    begun: new Begun(async () => {
+      if (this.broken) throw new ApiError(ownProblem('network'), 0);
+      return this.begun;
+    }, this.clock),
+    keep: {
+      keep: async (videoId, { name }) => void this.kept.set(videoId, name),
+      forget: async (videoId) => void this.kept.delete(videoId),
     },
+    several: () => this.several,
     make: (file, options) => {
       const tus = new FakeTus(file, options);
-      tus.previous.push(...this.kept);
       this.made.push(tus);
       return tus;
     },
@@ -40,7 +46,13 @@ class Bench {
 
   async add(...names: string[]): Promise<void> {
     this.uploads.add(names.map((name) => file(name)));
-    await turn();
+    await this.opened();
+  }
+
+  /** Files are read before they are sent. */
+  async opened(more = 0): Promise<void> {
+    const sending = this.uploads.all.filter(({ state }) => state === 'uploading').length;
+    await vi.waitUntil(() => this.made.filter(({ starts }) => starts > 0).length >= sending + more);
   }
 }
 
@@ -50,13 +62,13 @@ async function turn(): Promise<void> {
   for (let n = 0; n < 10; n += 1) await Promise.resolve();
 }
 
-const kept = (url: string): PreviousUpload => ({
+const begun = (video: string, filename: string, change: Partial<Unfinished> = {}): Unfinished => ({
+  video,
   size: 1_000,
-  metadata: { filename: 'a' },
-  creationTime: '2026-01-01',
-  urlStorageKey: `key of ${url}`,
-  uploadUrl: url,
-  parallelUploadUrls: null,
+  assembly: null,
+  metadata: { filename },
+  windows: [{ url: `/files/${video}`, start: 0, length: 1_000, offset: 400 }],
+  ...change,
 });
 
 describe('Uploads', () => {
@@ -66,7 +78,7 @@ describe('Uploads', () => {
     expect(bench.states).toBe('uploading uploading uploading waiting');
     bench.tus(1).created();
     bench.tus(1).succeed();
-    await turn();
+    await bench.opened(1);
     expect(bench.states).toBe('uploading done uploading uploading');
     bench.uploads.pauseAll();
     expect(bench.states).toBe('paused done paused paused');
@@ -125,22 +137,59 @@ describe('Uploads', () => {
 
   it('goes on with an upload of an earlier visit, but not twice with the same', async () => {
     const bench = new Bench();
-    bench.kept = [kept('/files/9')];
+    bench.begun = [begun('v9', 'a')];
     await bench.add('a', 'b');
-    expect([bench.tus(0).url, bench.tus(1).url]).toEqual(['/files/9', null]);
+    expect(bench.made.map(({ options }) => options.uploadUrl)).toEqual(['/files/v9', undefined]);
+    expect(bench.uploads.all.map(({ videoId }) => videoId)).toEqual(['v9', null]);
+  });
+
+  it('goes on with the upload of a video that somebody has the file of', async () => {
+    const bench = new Bench();
+    bench.begun = [begun('v8', 'a'), begun('v9', 'a')];
+    expect(await bench.uploads.goOn('v9', file('b'))).toBe(false);
+    expect(await bench.uploads.goOn('v7', file('a'))).toBe(false);
+    expect(await bench.uploads.goOn('v9', file('a'))).toBe(true);
+    await bench.opened();
+    expect(bench.tus(0).options.uploadUrl).toBe('/files/v9');
+    expect(await bench.uploads.goOn('v9', file('a'))).toBe(true);
+    expect(bench.uploads.all).toHaveLength(1);
+  });
+
+  it('remembers which file a video is of, until it is sent', async () => {
+    const bench = new Bench();
+    await bench.add('a', 'b');
+    bench.tus(0).created('/files/1', 'v1');
+    bench.tus(1).created('/files/2', 'v2');
+    expect([...bench.kept]).toEqual([
+      ['v1', 'a'],
+      ['v2', 'b'],
+    ]);
+    bench.tus(0).succeed();
+    await bench.uploads.cancel('file-2');
+    expect([...bench.kept]).toEqual([]);
+  });
+
+  it('asks again what there is of a file when the server does not answer', async () => {
+    const bench = new Bench();
+    bench.broken = true;
+    bench.uploads.add([file('a')]);
+    await vi.waitUntil(() => bench.uploads.all[0]?.trouble === 'retrying');
+    expect(bench.made).toHaveLength(0);
+    bench.broken = false;
+    bench.clock.advance(4_000);
+    await bench.opened();
+    expect(bench.uploads.all[0]).toMatchObject({ state: 'uploading', trouble: null });
   });
 
   it('drops what was removed, and refuses what the server cannot use', async () => {
     const bench = new Bench();
-    bench.kept = [kept('/files/1')];
+    bench.begun = [begun('v1', 'a')];
     await bench.add('a', 'b');
     bench.tus(0).answer('HEAD', 200, 'v1');
     bench.tus(1).created('/files/2', 'v2');
     bench.uploads.refuse('v1', { code: 'not_media', title: '', detail: '' });
-    await turn();
     expect(bench.states).toBe('failed uploading');
     expect(bench.tus(0).running).toBe(false);
-    expect(bench.kept).toEqual([]);
     bench.uploads.drop('v2');
     expect(bench.uploads.all.map(({ filename }) => filename)).toEqual(['a']);
   });
@@ -199,7 +248,7 @@ describe('Transfer', () => {
       problem: { code: 'upload_gone' },
     });
     bench.uploads.retry('file-1');
-    await turn();
+    await bench.opened(1);
     expect(bench.made).toHaveLength(2);
     expect(bench.uploads.all[0]).toMatchObject({ state: 'uploading', bytes: 0, videoId: null });
   });

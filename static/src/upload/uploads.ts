@@ -1,10 +1,12 @@
 // Changes when: what this page does with all its uploads together does.
 import type { Problem } from '../api/problem.ts';
 import { Observable } from '../observable.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import type { Handles } from './handles.ts';
 import { unfinished } from './lifecycle.ts';
-import { forget, newest, type UrlStorage } from './resume.ts';
-import { startable } from './scheduler.ts';
+import { AT_ONCE, startable } from './scheduler.ts';
 import { type Surroundings, Transfer } from './transfer.ts';
+import { type Begun, matches, type Unfinished } from './unfinished.ts';
 import type { UploadView } from './view.ts';
 
 export interface Added {
@@ -13,7 +15,11 @@ export interface Added {
   readonly known: number;
 }
 
-type Outside = Omit<Surroundings, 'choose'> & { readonly storage: UrlStorage };
+type Outside = Omit<Surroundings, 'begun'> & {
+  readonly begun: Begun;
+  /** Where it is kept which file a video is of. */
+  readonly keep: Pick<Handles, 'keep' | 'forget'>;
+};
 
 const TICK = 1_000;
 
@@ -63,6 +69,22 @@ export class Uploads extends Observable {
     return { added, known: files.length - added };
   }
 
+  /**
+   * Goes on with the upload of a video. False: it is of another file, or there is none any more.
+   * Rejects with an `ApiError`, or if the file cannot be read.
+   */
+  async goOn(videoId: string, file: File): Promise<boolean> {
+    const fingerprint = await fingerprintOf(file);
+    const found = await this.#outside.begun.ofVideo(videoId);
+    if (!found || !matches(found, { name: file.name, size: file.size, fingerprint })) return false;
+    if (this.#of(videoId).length === 0) {
+      this.#batch += 1;
+      this.#append(file, found);
+      this.#pump();
+    }
+    return true;
+  }
+
   pause(key: string): void {
     this.#find(key)?.pause();
   }
@@ -95,16 +117,13 @@ export class Uploads extends Observable {
   /** The server has given up on this video. */
   refuse(videoId: string, problem: Problem): void {
     for (const transfer of this.#of(videoId)) {
-      if (!unfinished(transfer.state)) continue;
-      this.#forget(transfer);
-      transfer.refuse(problem);
+      if (unfinished(transfer.state)) transfer.refuse(problem);
     }
   }
 
   /** This video is no more, so there is nothing to send it to. */
   drop(videoId: string): void {
     for (const transfer of this.#of(videoId)) {
-      this.#forget(transfer);
       transfer.pause();
       this.#remove(transfer);
     }
@@ -120,21 +139,45 @@ export class Uploads extends Observable {
     for (const transfer of this.#transfers) transfer.wake();
   }
 
-  #append(file: File): void {
+  /** `found` is what it goes on with; else what the server knows of it is looked for. */
+  #append(file: File, found: Unfinished | null = null): void {
     this.#serial += 1;
+    let first = found;
     const transfer = new Transfer(`file-${this.#serial}`, file, this.#batch, {
       ...this.#outside,
-      choose: (previous) => newest(previous, this.#urls()),
+      begun: async (known) => {
+        const chosen = first ?? (await this.#outside.begun.of(known, () => this.#taken()));
+        first = null;
+        return chosen;
+      },
     });
-    transfer.subscribe(() => this.#pump());
+    const remember = this.#remembering(transfer);
+    transfer.subscribe(() => {
+      remember();
+      this.#pump();
+    });
     this.#transfers.push(transfer);
+  }
+
+  /** As long as it is unfinished, another visit can go on with the same file. */
+  #remembering(transfer: Transfer): () => void {
+    const { keep } = this.#outside;
+    let kept: string | null = null;
+    return () => {
+      const { videoId, state } = transfer.view;
+      const wanted = state === 'done' || state === 'cancelled' ? null : videoId;
+      if (wanted === kept) return;
+      if (kept) void keep.forget(kept);
+      if (wanted) void keep.keep(wanted, transfer.file);
+      kept = wanted;
+    };
   }
 
   #pump(): void {
     // Starting one changes it, which comes back here.
     if (this.#starting) return;
     this.#starting = true;
-    for (const transfer of startable(this.#transfers)) transfer.start();
+    for (const transfer of startable(this.#transfers, this.#atOnce)) transfer.start();
     this.#starting = false;
     if (this.busy && !this.#ticking) this.#tick();
     this.changed();
@@ -149,18 +192,18 @@ export class Uploads extends Observable {
     });
   }
 
-  /** Nobody shall go on with it at another visit. */
-  #forget({ url }: Transfer): void {
-    if (url) void forget(this.#outside.storage, url);
-  }
-
   #remove(transfer: Transfer): void {
     this.#transfers = this.#transfers.filter((other) => other !== transfer);
     this.#pump();
   }
 
-  #urls(): Set<string> {
-    return new Set(this.#transfers.flatMap((transfer) => transfer.url ?? []));
+  get #atOnce(): number {
+    return this.#outside.several() ? 1 : AT_ONCE;
+  }
+
+  /** Videos that somebody here sends. */
+  #taken(): Set<string> {
+    return new Set(this.#transfers.flatMap((transfer) => transfer.view.videoId ?? []));
   }
 
   #find(key: string): Transfer | undefined {

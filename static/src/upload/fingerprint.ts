@@ -1,0 +1,41 @@
+// Changes when: by what a file is known again does.
+import type { Readable } from './boxes.ts';
+
+/** Bytes at the beginning and at the end. */
+const SAMPLE = 1 << 16;
+
+/**
+ * The same for the same bytes, whatever they are called and wherever they lie: the size, and a
+ * hash of both ends. Not for proof, only for finding: files of one camera have equal names.
+ */
+export async function fingerprintOf(file: Readable): Promise<string> {
+  const head = await file.slice(0, SAMPLE).arrayBuffer();
+  const tail = await file.slice(Math.max(SAMPLE, file.size - SAMPLE)).arrayBuffer();
+  const hash = new Hash();
+  hash.add(new Uint8Array(head));
+  hash.add(new Uint8Array(tail));
+  return `${file.size.toString(16)}-${hash.digest}`;
+}
+
+/** cyrb53 by bryc (public domain), over bytes. `crypto.subtle` is there on secure pages only. */
+class Hash {
+  #a = 0xdeadbeef;
+  #b = 0x41c6ce57;
+
+  add(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      this.#a = Math.imul(this.#a ^ byte, 2654435761);
+      this.#b = Math.imul(this.#b ^ byte, 1597334677);
+    }
+  }
+
+  get digest(): string {
+    const a = mix(this.#a, this.#b);
+    const b = mix(this.#b, this.#a);
+    return (b >>> 0).toString(16).padStart(8, '0') + (a >>> 0).toString(16).padStart(8, '0');
+  }
+}
+
+function mix(one: number, other: number): number {
+  return Math.imul(one ^ (one >>> 16), 2246822507) ^ Math.imul(other ^ (other >>> 13), 3266489909);
+}
