@@ -134,11 +134,14 @@ def settle(tx: Transaction, source_id: str, digest: Callable[[int], str | None])
         return None
     found = source.digest or digest(source.length)
     ended = source.promised is None or source.promised == found
+    lasts = ended and any(part.video_id for part in parts)
+    expires_at = None if lasts else source.expires_at
     tx.execute(
-        "update sources set ended = :ended, digest = :digest where id = :id",
-        {"id": source_id, "ended": ended, "digest": found},
+        """update sources set ended = :ended, digest = :digest, expires_at = :expires_at
+           where id = :id""",
+        {"id": source_id, "ended": ended, "digest": found, "expires_at": expires_at},
     )
-    return msgspec.structs.replace(source, ended=ended, digest=found)
+    return msgspec.structs.replace(source, ended=ended, digest=found, expires_at=expires_at)
 
 
 def end_source(tx: Transaction, source_id: str) -> None:

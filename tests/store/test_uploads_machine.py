@@ -101,6 +101,7 @@ class Uploads(RuleBasedStateMachine):
             self.run(self.settle_everything())
             self.close_door()
         finally:
+            self.loop.run_until_complete(_end_others())
             self.loop.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -358,6 +359,14 @@ class Uploads(RuleBasedStateMachine):
         for assembly in self.assemblies:
             if sent in assembly and all(other.whole for other in assembly):
                 self.check_digest(sent.path, assembly.data)
+
+
+async def _end_others() -> None:
+    """Connections that nobody speaks on any more."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 TestUploads = Uploads.TestCase
