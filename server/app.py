@@ -51,7 +51,7 @@ from server.jobs.worker import Worker
 from server.settings import Settings
 from storage.connector import SqliteConnector
 from storage.crossing import Crossing
-from storage.database import Database
+from storage.database import Database, Told
 from storage.editions import Editions
 from storage.model import Source, Upload
 from storage.paths import DataDirectory
@@ -175,7 +175,13 @@ async def house(
         bus, paces = Bus(), Paces()
         view = VideoView(sources, paces, kept.secret)
         news = News(database, bus, view, paces)
-        database.listen(partial(Crossing(loop).call, news.heard))
+        shelf = Shelf(database)
+
+        def heard(told: Told) -> None:
+            shelf.forget(told.video_id)  # whoever is told of a cut may ask for it at once
+            news.heard(told)
+
+        database.listen(partial(Crossing(loop).call, heard))
 
         def on_bytes(upload: Upload, received: int) -> None:
             news.arrived(upload, received)
@@ -205,7 +211,7 @@ async def house(
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
         poses = Poses(database, editions)
-        urls, shelf = Urls(settings.trusted_proxies), Shelf(database)
+        urls = Urls(settings.trusted_proxies)
         rooms = (
             *_for_uploads(kept, settings, urls, creating, arrival, receiver, removal),
             Unfinished(database, sources, urls),

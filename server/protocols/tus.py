@@ -154,12 +154,17 @@ def _parts(concat: str) -> tuple[str, ...] | None:
     if concat == "partial":
         return None
     word, _, urls = concat.partition(";")
-    found = [_PART.fullmatch(urlsplit(url).path) for url in urls.split()]
+    try:
+        found = [_PART.fullmatch(urlsplit(url).path) for url in urls.split()]
+    except ValueError as error:  # what is no URL at all
+        raise ConcatenationInvalid from error
     if word != "final" or not found:
         raise ConcatenationInvalid
     ids = tuple(match[1] for match in found if match is not None)
     if len(ids) < len(found):
         raise ConcatenationInvalid("not all of these are uploads of this server")
+    if len(set(ids)) < len(ids):
+        raise ConcatenationInvalid("the same upload is named twice")
     return ids
 
 

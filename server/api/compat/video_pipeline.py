@@ -49,6 +49,7 @@ _TOLD = 100
 """Missing ranges that are told at once."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_SIZE = re.compile(rb"[1-9][0-9]{0,11}")
 _CAMEL = re.compile(r"_([a-z])")
 _OURS = {"assembly", "start", "size", "chunk_size"}
 
@@ -196,14 +197,18 @@ class VideoPipeline:
         if start is None or start % chunk_size or start >= size:
             raise ChunkInvalid(f"chunks begin at every {chunk_size} bytes, up to {size}")
         length = min(chunk_size, size - start)
-        return _Chunk(found, kept["assembly"].decode(), start, length)
+        assert found.source.assembly is not None
+        return _Chunk(found, found.source.assembly, start, length)
 
     async def _found(self, upload_id: object) -> Found:
         """An upload that was initiated here. Its id is the right to it, as a URL is."""
         if not isinstance(upload_id, str) or not _ID.fullmatch(upload_id):
             raise NotFound
         found = await self._finding.existing(upload_id)
-        if "chunk_size" not in tus.metadata(found.upload.metadata):
+        # Anybody may write what they like into metadata; only what was made here is a window.
+        size = tus.metadata(found.upload.metadata).get("chunk_size", b"")
+        ours = found.upload.kind == "window" and found.source.assembly is not None
+        if not ours or not _SIZE.fullmatch(size):
             raise NotFound
         return found
 

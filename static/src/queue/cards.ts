@@ -43,7 +43,12 @@ export function cardsOf(
     return [...newer(place), { key: upload?.key ?? video.id, upload, video }];
   });
   cards.push(...newer(-1));
-  return titled(cards, before);
+  // Some are sent at the same time: which of them the server met first moves none of them.
+  const places = new Map(numbered.map(({ upload, place }) => [upload.key, place]));
+  const placeOf = (card: Untitled) => places.get(card.key) ?? -1;
+  const own = cards.filter(({ upload }) => upload).sort((a, b) => placeOf(b) - placeOf(a));
+  const steady = cards.map((card) => (card.upload ? (own.shift() ?? card) : card));
+  return titled(steady, before);
 }
 
 interface Numbered {
