@@ -174,14 +174,8 @@ async def house(
         eraser = Eraser(database, sources, editions)
         bus, paces = Bus(), Paces()
         view = VideoView(sources, paces, kept.secret)
-        news = News(database, bus, view, paces)
-        shelf = Shelf(database)
-
-        def heard(told: Told) -> None:
-            shelf.forget(told.video_id)  # whoever is told of a cut may ask for it at once
-            news.heard(told)
-
-        database.listen(partial(Crossing(loop).call, heard))
+        news, shelf = News(database, bus, view, paces), Shelf(database)
+        database.listen(partial(Crossing(loop).call, partial(_heard, shelf, news)))
 
         def on_bytes(upload: Upload, received: int) -> None:
             news.arrived(upload, received)
@@ -225,8 +219,7 @@ async def house(
         ours = hosts(urls, settings.host, settings.allowed_hosts)
         app = web.Application(middlewares=[problems, ours, sessions(urls, kept.secret)])
         app.on_response_prepare.append(cors)
-        for room in rooms:
-            app.add_routes(room.routes())
+        app.add_routes([route for room in rooms for route in room.routes()])
 
         await queue.start()
         stack.push_async_callback(queue.stop)
@@ -243,6 +236,12 @@ async def house(
 
         app.on_shutdown.append(drain)
         yield app
+
+
+def _heard(shelf: Shelf, news: News, told: Told) -> None:
+    """Something was committed."""
+    shelf.forget(told.video_id)  # whoever is told of a cut may ask for it at once
+    news.heard(told)
 
 
 def _for_uploads(
