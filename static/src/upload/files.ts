@@ -39,11 +39,12 @@ type WithHandle = DataTransferItem & {
 export async function fromDrop(data: DataTransfer): Promise<Choice> {
   // The list dies with the event, so entries are taken before anything is awaited.
   const items = [...data.items].filter((item) => item.kind === 'file');
-  const dropped = items.map((item) => ({
-    entry: item.webkitGetAsEntry?.() ?? null,
-    file: item.getAsFile(),
-    handle: (item as WithHandle).getAsFileSystemHandle?.() ?? null,
-  }));
+  const dropped = items.map((item) => {
+    const entry = item.webkitGetAsEntry?.() ?? null;
+    const single = entry?.isDirectory ? null : (item as WithHandle);
+    const handle = single?.getAsFileSystemHandle?.().catch(() => null) ?? null;
+    return { entry, file: item.getAsFile(), handle };
+  });
   const files: File[] = [];
   let leftOut = 0;
   for (const { entry, file, handle } of dropped) {
@@ -52,7 +53,7 @@ export async function fromDrop(data: DataTransfer): Promise<Choice> {
       files.push(...folder.files);
       leftOut += folder.leftOut;
     } else if (file) {
-      const kept = await handle?.catch(() => null);
+      const kept = await handle;
       if (kept?.kind === 'file') noteHandle(file, kept as FileHandle);
       files.push(file);
     }

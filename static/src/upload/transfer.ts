@@ -15,6 +15,8 @@ import type { UploadView } from './view.ts';
 export interface Surroundings extends Means {
   readonly clock: Clock;
   online(): boolean;
+  /** Files are looked at in the order in which they were chosen, so that they are created in it. */
+  inTurn<T>(task: () => Promise<T>): Promise<T>;
 }
 
 const VIDEO_HEADER = 'Reelrace-Video-Id';
@@ -130,7 +132,10 @@ export class Transfer extends Observable {
   async #open(): Promise<void> {
     this.#opening = true;
     try {
-      const { tus, late, video } = await open(this.file, this.#options(), this.#around);
+      const { inTurn } = this.#around;
+      const { tus, late, video } = await inTurn(() =>
+        open(this.file, this.#options(), this.#around),
+      );
       this.#tus = tus;
       this.#set({ late, trouble: null, videoId: video ?? this.#view.videoId });
     } catch (error) {

@@ -15,7 +15,7 @@ export interface Added {
   readonly known: number;
 }
 
-type Outside = Omit<Surroundings, 'begun'> & {
+type Outside = Omit<Surroundings, 'begun' | 'inTurn'> & {
   readonly begun: Begun;
   /** Where it is kept which file a video is of. */
   readonly keep: Pick<Handles, 'keep' | 'forget'>;
@@ -31,6 +31,7 @@ export class Uploads extends Observable {
   #serial = 0;
   #starting = false;
   #ticking = false;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(outside: Outside) {
     super();
@@ -145,6 +146,7 @@ export class Uploads extends Observable {
     let first = found;
     const transfer = new Transfer(`file-${this.#serial}`, file, this.#batch, {
       ...this.#outside,
+      inTurn: (task) => this.#inTurn(task),
       begun: async (known) => {
         const chosen = first ?? (await this.#outside.begun.of(known, () => this.#taken()));
         first = null;
@@ -157,6 +159,12 @@ export class Uploads extends Observable {
       this.#pump();
     });
     this.#transfers.push(transfer);
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(task);
+    this.#last = run.catch(() => {});
+    return run;
   }
 
   /** As long as it is unfinished, another visit can go on with the same file. */
