@@ -42,7 +42,7 @@ from server.jobs.worker import Worker
 from server.settings import Settings
 from storage.connector import SqliteConnector
 from storage.crossing import Crossing
-from storage.database import Database
+from storage.database import Database, Told
 from storage.editions import Editions
 from storage.model import Upload
 from storage.paths import DataDirectory
@@ -129,7 +129,13 @@ async def house(
         bus, paces = Bus(), Paces()
         view = VideoView(sources, paces, secret)
         news = News(database, bus, view, paces)
-        database.listen(partial(Crossing(loop).call, news.heard))
+        shelf = Shelf(database)
+
+        def heard(told: Told) -> None:
+            shelf.forget(told.video_id)  # whoever is told of a cut may ask for it at once
+            news.heard(told)
+
+        database.listen(partial(Crossing(loop).call, heard))
 
         def on_bytes(upload: Upload, received: int) -> None:
             news.arrived(upload, received)
@@ -147,7 +153,6 @@ async def house(
         removal = Removal(database, worker, eraser, files, receiver.settle)
         stack.push_async_callback(removal.finish)
         retrying = Retrying(database, sources, files, dispatcher.ring)
-        shelf = Shelf(database)
         most = settings.max_streams or connections // 2, settings.streams_per_owner
         events = Events(database, bus, view, *most)
         urls = Urls(settings.trusted_proxies)

@@ -191,7 +191,7 @@ class Shelf:
         return self._kept.get(video.edition_id) if video.edition_id else None
 
     def forget(self, video_id: str) -> None:
-        """The video is gone, now."""
+        """The video has changed, or is gone, now."""
         self._looks.pop(video_id, None)
 
     async def _refresh(self, edition_id: str) -> None:

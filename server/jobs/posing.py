@@ -30,9 +30,11 @@ from server.settings import MediaSettings
 
 _STARTING = 60.0
 """Seconds that a pose process has until it has its model."""
-_AHEAD = 4
+_AHEAD = 6
 """Full cuts of which pictures may come before the first of them is published: an encoder looks
-ahead, and the last cut may be long."""
+ahead, the last cut may be long, and there is one on either side of what sound lags behind."""
+_LAG = 20
+"""Seconds besides: for so long a cut may wait for sound before silence takes its place."""
 
 
 class Found(NamedTuple):
@@ -79,7 +81,7 @@ class Posing:
         self._known = known
         self._next = known.published.frames
         """The index of the next frame that is published."""
-        self._most = _AHEAD * settings.cut_seconds * settings.pose_rate + 100
+        self._most = (_LAG + _AHEAD * settings.cut_seconds) * settings.pose_rate + 100
         self._process: Process | None = None
         self._facts: OutputFacts | None = None
         self._tell: Callable[[Free], None] = lambda _: None
@@ -151,7 +153,7 @@ class Posing:
         """A picture lies in a slot; cut `next_cut` is published next."""
         facts = self._facts
         _demand(facts is not None and (said.width, said.height) == (facts.width, facts.height))
-        _demand(0 < 3 * said.width * said.height <= SEEN)
+        _demand(said.width > 0 and said.height > 0 and 3 * said.width * said.height <= SEEN)
         _demand(0 <= said.slot < pictures.SLOTS)
         _demand(said.slot not in [sent.slot for sent in self._sent])
         _demand(self._tick < said.tick < 1 << 62)

@@ -18,6 +18,7 @@ _FRESH = {
     "edition_id": None,
     "attempts": 0,
     "misses": 0,
+    "pose_faults": "{}",
     "parked_at": None,
     "error_code": None,
     "error_detail": None,

@@ -81,6 +81,7 @@ def confine(memory: int, more: More = NOTHING) -> list[str]:
             guard(more)
         except OSError as error:
             lacking.append(f"{name}: {error.strerror}")
+            more = NOTHING  # what is allowed within paths is not allowed without them
     return lacking
 
 

@@ -102,7 +102,7 @@ def main() -> None:
     control.set_inheritable(False)
     try:
         kind = preload(sys.argv[2])
-    except (ImportError, OSError) as error:
+    except Exception as error:  # whatever a library does where it is not at home
         fault = f"{type(error).__name__}: {error}"
         control.send(msgspec.msgpack.encode(Loaded(fault[:_FAULT])))
         return

@@ -87,6 +87,19 @@ describe('cardsOf', () => {
     expect(after[1]).toBe(before[1]);
   });
 
+  it('takes a new video for that of an upload which is still to hear its name', () => {
+    const up = upload({ filename: 'a.mp4', size: 9 });
+    const fresh = sampleVideo({ id: 'v1', filename: 'a.mp4', size: 9, state: 'created' });
+    const [one, two] = cardsOf([up], [fresh]);
+    expect([one?.key, one?.video?.id, two]).toEqual(['file-1', 'v1', undefined]);
+    const known = cardsOf([], [fresh]);
+    expect(cardsOf([up], [fresh], known).map(({ key }) => key)).toEqual(['file-1', 'v1']);
+    const twice = [up, upload({ key: 'file-2', filename: 'a.mp4', size: 9 })];
+    const both = cardsOf(twice, [fresh, { ...fresh, id: 'v2' }]);
+    expect(new Set(both.map(({ key }) => key))).toEqual(new Set(['file-1', 'file-2']));
+    expect(cardsOf([up], [{ ...fresh, size: 8 }])).toHaveLength(2);
+  });
+
   it('notices what somebody else removed', () => {
     const before = cardsOf([upload({ videoId: 'v1' })], [sampleVideo({ id: 'v1' })]);
     expect(vanished(before, [sampleVideo({ id: 'v2' })])).toEqual(['v1']);
@@ -141,10 +154,10 @@ describe('actionsOf', () => {
     expect(actionsOf(card(up, video), false).join(' ')).toBe(actions);
   });
 
-  it('offers to go on only where this browser can', () => {
+  it('offers to go on, without asking for a file that it remembers', () => {
     const left = card(null, { state: 'created', playback: null, progress: sampleProgress(500, 0) });
-    expect(actionsOf(left, true)).toEqual(['continue', 'delete']);
-    expect(actionsOf(left, false)).toEqual(['delete']);
+    expect(actionsOf(left, true)).toEqual(['proceed', 'delete']);
+    expect(actionsOf(left, false)).toEqual(['continue', 'delete']);
   });
 });
 

@@ -23,10 +23,14 @@ export function cardsOf(
   videos: readonly Video[],
   before: readonly Card[] = [],
 ): Card[] {
-  const there = new Set(videos.map((video) => video.id));
   const numbered = uploads.map((upload, place) => ({ upload, place }));
   const sent = new Map(numbered.map((entry) => [entry.upload.videoId, entry]));
-  const unknown = numbered.filter(({ upload }) => !there.has(upload.videoId ?? '')).reverse();
+  for (const video of videos) {
+    const ours = sent.has(video.id) ? undefined : unnamed(video, numbered, sent, before);
+    if (ours) sent.set(video.id, ours);
+  }
+  const met = new Set(videos.map((video) => sent.get(video.id)?.upload.key));
+  const unknown = numbered.filter(({ upload }) => !met.has(upload.key)).reverse();
   /** Those that were chosen after the one at `place`. */
   const newer = (place: number): Untitled[] => {
     const older = unknown.findIndex((entry) => entry.place <= place);
@@ -39,7 +43,39 @@ export function cardsOf(
     return [...newer(place), { key: upload?.key ?? video.id, upload, video }];
   });
   cards.push(...newer(-1));
-  return titled(cards, before);
+  // Some are sent at the same time: which of them the server met first moves none of them.
+  const places = new Map(numbered.map(({ upload, place }) => [upload.key, place]));
+  const placeOf = (card: Untitled) => places.get(card.key) ?? -1;
+  const own = cards.filter(({ upload }) => upload).sort((a, b) => placeOf(b) - placeOf(a));
+  const steady = cards.map((card) => (card.upload ? (own.shift() ?? card) : card));
+  return titled(steady, before);
+}
+
+interface Numbered {
+  readonly upload: UploadView;
+  readonly place: number;
+}
+
+/**
+ * The upload of which a new video is, though the answer that names it is still on its way: the
+ * server tells of the video as soon as there is one.
+ */
+function unnamed(
+  video: Video,
+  uploads: readonly Numbered[],
+  sent: ReadonlyMap<string | null, Numbered>,
+  before: readonly Card[],
+): Numbered | undefined {
+  if (video.state !== 'created' || before.some(({ key }) => key === video.id)) return undefined;
+  const claimed = new Set([...sent].flatMap(([id, { upload }]) => (id ? upload.key : [])));
+  return uploads.find(
+    ({ upload }) =>
+      upload.videoId === null &&
+      upload.state === 'uploading' &&
+      upload.filename === video.filename &&
+      upload.size === video.size &&
+      !claimed.has(upload.key),
+  );
 }
 
 /** Ids of videos that cards had and the server no longer names: somebody removed them. */
