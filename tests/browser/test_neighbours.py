@@ -18,7 +18,8 @@ def test_the_player_goes_through_the_list(
 ) -> None:
     """By buttons and by keys; what has no neighbour says so; "back" closes at once."""
     visitor = visitors(shared_server)
-    visitor.choose(clips("first.mp4", SHORT), clips("second.mp4", UPRIGHT))
+    # The newest is on top: what is chosen last.
+    visitor.choose(clips("second.mp4", UPRIGHT), clips("first.mp4", SHORT))
     visitor.is_done("first")
     visitor.is_done("second")
     page = visitor.page
