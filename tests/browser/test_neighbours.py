@@ -18,10 +18,10 @@ def test_the_player_goes_through_the_list(
 ) -> None:
     """By buttons and by keys; what has no neighbour says so; "back" closes at once."""
     visitor = visitors(shared_server)
-    visitor.choose(clips("second.mp4", UPRIGHT))
-    visitor.is_done("second")
-    visitor.choose(clips("first.mp4", SHORT))
+    # The newest is on top: what is chosen last.
+    visitor.choose(clips("second.mp4", UPRIGHT), clips("first.mp4", SHORT))
     visitor.is_done("first")
+    visitor.is_done("second")
     page = visitor.page
     visitor.watch("first").plays(past=0.2)
     title = page.get_by_role("dialog").get_by_role("heading")
