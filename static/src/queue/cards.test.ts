@@ -154,10 +154,10 @@ describe('actionsOf', () => {
     expect(actionsOf(card(up, video), false).join(' ')).toBe(actions);
   });
 
-  it('offers to go on, without asking for a file that it remembers', () => {
+  it('offers to go on where this browser can', () => {
     const left = card(null, { state: 'created', playback: null, progress: sampleProgress(500, 0) });
-    expect(actionsOf(left, true)).toEqual(['proceed', 'delete']);
-    expect(actionsOf(left, false)).toEqual(['continue', 'delete']);
+    expect(actionsOf(left, true)).toEqual(['continue', 'delete']);
+    expect(actionsOf(left, false)).toEqual(['delete']);
   });
 });
 
