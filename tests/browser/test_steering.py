@@ -51,7 +51,7 @@ def test_all_uploads_pause_and_go_on(
         visitor.is_done(path.stem)
     expect(overview).to_be_hidden()
     names = visitor.page.get_by_role("article").get_by_role("heading")
-    expect(names).to_have_text([video["title"] for video in visitor.videos()])
+    expect(names).to_have_text([path.stem for path in reversed(paths)])  # the newest on top
 
 
 def test_a_cancelled_upload_is_gone(

@@ -129,12 +129,12 @@ def test_an_upload_that_is_whole_when_it_is_ended_keeps_its_video(shared_server:
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"SECRET" * 2000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_http_is_not_kept(shared_server: Server, said: bytes) -> None:
-    before = len(shared_server.log())
-    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=60) as sock:
+def test_what_is_no_http_is_not_kept(server: Server, said: bytes) -> None:
+    before = len(server.log())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock:
         sock.sendall(said)
         assert sock.recv(100).startswith(b"HTTP/1.0 400")
-    lines = shared_server.log()[before:].splitlines()
+    lines = server.log()[before:].splitlines()
     assert len(lines) <= 1
     assert "SECRET" not in "".join(lines)
 

@@ -212,7 +212,8 @@ def test_poses_are_found_inside(tmp_path: Path) -> None:
         view = pictures.attach(seen, write=False)
         assert confine(1 << 30, confinement.POSE) == []
         landmarker = pose.Landmarker(bundle, 1)
-        found = [landmarker.look(view, Look(0, width, height, at)) for at in (0, 33, 66)]
+        looks = [Look(0, width, height, at) for at in (0, 33, 66)]
+        found = [landmarker.look(landmarker.image(view, look), look.at) for look in looks]
         os.write(1, json.dumps([len(one) for one in found]).encode())
         os._exit(0)
         """,
@@ -243,7 +244,7 @@ def test_nothing_is_imported_by_looking(tmp_path: Path) -> None:
         before = set(sys.modules)
         view = pictures.attach(seen, write=False)
         landmarker = pose.Landmarker(bundle, 1)
-        landmarker.look(view, Look(0, 64, 64, 0))
+        landmarker.look(landmarker.image(view, Look(0, 64, 64, 0)), 0)
         os.write(1, json.dumps(sorted(set(sys.modules) - before)).encode())
         os._exit(0)
         """,
