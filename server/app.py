@@ -17,7 +17,7 @@ from aiohttp import web
 from server.api.compat.multi_video_upload import MultiVideoUpload
 from server.api.compat.video_pipeline import VideoPipeline
 from server.api.connections import Door, most_connections, raise_descriptors
-from server.api.creating import Creating, Quotas
+from server.api.creating import Creating
 from server.api.events import Events
 from server.api.finding import Finding
 from server.api.headers import cors
@@ -28,6 +28,7 @@ from server.api.pages import Pages, web_root
 from server.api.playback import Playback
 from server.api.pose import Poses
 from server.api.problems import problems
+from server.api.quotas import Most, Quotas
 from server.api.receiving import Receiver
 from server.api.rufh import Rufh
 from server.api.sessions import sessions
@@ -199,7 +200,9 @@ async def house(
             database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
         )
         worker.on_end(dispatcher.ring)
-        quotas = Quotas(settings.max_upload_size, settings.quota_bytes, settings.quota_files)
+        quotas = Quotas(
+            database, Most(settings.max_upload_size, settings.quota_bytes, settings.quota_files)
+        )
         creating = Creating(database, sources, files, arrival, joining, quotas, dispatcher.ring)
         retrying = Retrying(database, sources, files, dispatcher.ring)
         most = settings.max_streams or connections // 2, settings.streams_per_owner
@@ -207,7 +210,7 @@ async def house(
         poses = Poses(database, editions)
         urls = Urls(settings.trusted_proxies)
         rooms = (
-            *_for_uploads(kept, settings, urls, creating, arrival, receiver, removal),
+            *_for_uploads(kept, settings, urls, creating, quotas, arrival, receiver, removal),
             Unfinished(database, sources, urls),
             Videos(database, receiver, removal, retrying, shelf, view),
             events,
@@ -249,13 +252,14 @@ def _for_uploads(
     settings: Settings,
     urls: Urls,
     creating: Creating,
+    quotas: Quotas,
     arrival: Arrival,
     receiver: Receiver,
     removal: Removal,
 ) -> tuple[Uploads, MultiVideoUpload, VideoPipeline]:
     """The ways in which bytes come: by tus and RUFH, by a form, in chunks."""
     database, most, patience = kept.database, settings.max_upload_size, settings.body_timeout
-    finding = Finding(database, kept.files, creating, receiver, removal, most)
+    finding = Finding(database, kept.files, quotas, receiver, removal)
     ietf = Rufh(database, creating, receiver, finding, urls, most)
     return (
         Uploads(database, kept.sources, creating, arrival, receiver, finding, ietf, urls, most),

@@ -248,6 +248,12 @@ class WindowInvalid(ReelraceError):
     code = "window_invalid"
 
 
+class TooManyWindows(ReelraceError):
+    """The file comes in so many windows that there is no room for another; make them larger."""
+
+    code = "too_many_windows"
+
+
 class WindowOverlap(ReelraceError):
     """Another upload already writes some of these bytes."""
 
@@ -280,7 +286,7 @@ _BY_STATUS: dict[int, list[type[ReelraceError]]] = {
         RepresentationMismatch, LengthInvalid, OffsetInvalid, MetadataInvalid, FilenameInvalid,
         ChecksumInvalid, DigestInvalid, ConcatenationInvalid, WindowInvalid,
     ],
-    403: [OriginRefused, FinalUpload, TooManyFiles],
+    403: [OriginRefused, FinalUpload, TooManyFiles, TooManyWindows],
     404: [NotFound, GrantInvalid],
     408: [BodyTimeout],
     409: [UploadIncomplete, NotRetryable, OffsetMismatch, LengthFixed, WindowOverlap],

@@ -93,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quota_bytes: Count = 0
     """Bytes that one owner may have here, as uploaded; 0: any number."""
     quota_files: Count = 0
-    """Files that one owner may have here, unfinished ones as well; 0: any number."""
+    """Videos and parts that one owner may have here, unfinished ones as well; 0: any number."""
     digests: bool = True
     """Whether the SHA-256 of every file is made. One that was promised is checked at any rate."""
     body_timeout: Seconds = 60.0

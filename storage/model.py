@@ -39,6 +39,8 @@ class Source(msgspec.Struct, frozen=True):
     """The one that it has, once every byte is there."""
     expires_at: int | None = None
     """When it goes, unless it has ended by then; what no video is made of goes then at any rate."""
+    there: int = 0
+    """Bytes that are recorded. No two uploads write the same ones, so this counts them all."""
 
     @property
     def refused(self) -> bool:

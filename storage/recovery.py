@@ -30,6 +30,7 @@ def recover(
     lost = _bury_lost(database, sources, eraser)
     erased = eraser.erase_buried()
     eraser.erase_unowned()
+    database.submit(upload_rows.forget_reserved).result()
     uploads = database.submit(upload_rows.unfinished).result()
     advanced = sum(_advance(database, sources, upload) for upload in uploads)
     source_ids = database.submit(upload_rows.source_ids).result()
@@ -77,6 +78,7 @@ def _bury_lost(database: Database, sources: Sources, eraser: Eraser) -> int:
 def _advance(database: Database, sources: Sources, upload: Upload) -> bool:
     """Acknowledges what survived beyond the recorded offset (the same-boot rule)."""
     received = sources.recovered(upload)
+    sources.clear(upload, received)
     if received <= upload.mark:
         return False
     sources.sync(upload)

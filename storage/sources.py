@@ -22,9 +22,11 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from storage.digests import Digest, Promise
 from storage.errors import DiskFull
+from storage.holes import punch
 from storage.model import Part, Source, Upload
 from storage.paths import DataDirectory, sync_directory
 from storage.ranges import Ranges
@@ -45,16 +47,25 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
+class Place(NamedTuple):
+    """Where the bytes of an upload lie in a file."""
+
+    start: int
+    end: int | None
+    """Where others begin; None: there are none."""
+
+
 class Writer:
     """The bytes of one upload on their way into its source. Blocking; one caller at a time."""
 
     def __init__(
-        self, source: int, mark: int, start: int, received: int, digest: Digest | None, spare: int
+        self, source: int, mark: int, place: Place, received: int, digest: Digest | None, spare: int
     ) -> None:
         """`digest`: of the source, if one is made. `spare`: bytes of the disk to leave free."""
         self.descriptor = source
         self._mark = mark
-        self._start = start
+        self._place = place
+        self._start = place.start
         self._digest = digest
         self._spare = spare
         self._promise: Promise | None = None
@@ -71,10 +82,10 @@ class Writer:
         """Lets go of what was held back; False, and it never was there, if it is not right."""
         if self._promise is None:
             return True
-        held, self.held = self.held, 0
         kept, self._promise = self._promise.is_kept(), None
         if kept:
-            self.received += held
+            self.received += self.held
+            self.held = 0
             self._note()
         return kept
 
@@ -134,8 +145,13 @@ class Writer:
         return received
 
     def close(self) -> None:
-        os.close(self.descriptor)
-        os.close(self._mark)
+        """What is still held back then has not proved right, and goes."""
+        try:
+            if self.held:
+                _clear(self.descriptor, self._place, self.received)
+        finally:
+            os.close(self.descriptor)
+            os.close(self._mark)
 
 
 class Sources:
@@ -170,10 +186,9 @@ class Sources:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         sync_directory(path.parent)
 
-    def has_room(self) -> bool:
-        """Whether the disk is not so full that no new upload should begin."""
-        room = _free(os.statvfs(self._directory.root / "sources"))
-        return not self._keep_free or room > self._keep_free
+    def room(self) -> int:
+        """Bytes that uploads may still take of the disk; may be negative."""
+        return _free(os.statvfs(self._directory.root / "sources")) - self._keep_free
 
     def open_writer(self, upload: Upload, received: int, digest: Digest | None = None) -> Writer:
         """Opens `upload`'s place in its source, to go on after `received` bytes."""
@@ -182,7 +197,7 @@ class Sources:
         path.parent.mkdir(exist_ok=True)
         mark = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.pwrite(mark, _number(received), 0)
-        return Writer(source, mark, upload.start, received, digest, self._keep_free)
+        return Writer(source, mark, _place(upload), received, digest, self._keep_free)
 
     def recovered(self, upload: Upload) -> int:
         """How many bytes of `upload` are there after a restart (the same-boot rule)."""
@@ -195,6 +210,17 @@ class Sources:
         received = int.from_bytes(data, "little") if len(data) == 8 else 0
         limit = received if upload.length is None else upload.length
         return min(max(received, upload.mark), limit)
+
+    def clear(self, upload: Upload, received: int) -> None:
+        """Lets go of what a fall has left behind an upload's first `received` bytes."""
+        try:
+            descriptor = os.open(self.path(upload.source_id), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            _clear(descriptor, _place(upload), received)
+        finally:
+            os.close(descriptor)
 
     def sync(self, upload: Upload) -> None:
         """Makes an upload's bytes survive a power cut; if it fails, only its mark counts."""
@@ -277,15 +303,15 @@ class Sources:
         """Bytes of `upload` that readers may have."""
         return max(upload.mark, self._received.get(upload.id, 0))
 
-    def ranges(self, uploads: Iterable[Upload | Part]) -> Ranges:
-        """What is there of the source that `uploads` write into."""
-        return Ranges((u.start, u.start + self.received(u)) for u in uploads)
+    def ranges(self, parts: Iterable[Upload | Part]) -> Ranges:
+        """What is there of the source that `parts` are of."""
+        return Ranges((part.start, part.start + self.received(part)) for part in parts)
 
-    def ranges_of(self, source: Source, uploads: Iterable[Upload | Part]) -> Ranges:
+    def ranges_of(self, source: Source, parts: Iterable[Upload | Part]) -> Ranges:
         """What is there of a source: all of one that has ended, though its uploads be gone."""
         if source.ended:
             return Ranges([(0, source.length or 0)])
-        return self.ranges(uploads)
+        return self.ranges(parts)
 
     def announce(self, upload: Upload, received: int) -> None:
         """`upload` has `received` bytes now: tell those who listen to its source."""
@@ -319,6 +345,21 @@ class Sources:
                 self._listeners.pop(source_id, None)
 
         return stop
+
+
+def _place(upload: Upload) -> Place:
+    end = upload.start + (upload.length or 0) if upload.kind == "window" else None
+    return Place(upload.start, end)
+
+
+def _clear(descriptor: int, place: Place, received: int) -> None:
+    """Nothing is there any more behind the first `received` bytes of a place in a file: it takes no
+    room, and nobody can take it for something."""
+    start = place.start + received
+    if place.end is not None:
+        punch(descriptor, start, place.end - start)
+    elif os.fstat(descriptor).st_size > start:
+        os.ftruncate(descriptor, start)
 
 
 def _copied(source: int, at: int, target: int, to: int, size: int) -> int:

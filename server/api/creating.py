@@ -14,19 +14,19 @@ from typing import NamedTuple
 
 import msgspec
 
+from server.api.quotas import Quotas
 from server.errors import (
     ConcatenationInvalid,
     LengthRequired,
     NotFound,
-    QuotaExceeded,
-    TooManyFiles,
+    TooManyWindows,
     WindowInvalid,
     WindowOverlap,
 )
 from server.jobs.arrival import Arrival
 from server.jobs.joining import Joining
 from server.jobs.lifecycle import State
-from server.jobs.moves import tell
+from server.jobs.sharing import share
 from server.protocols.metadata import Metadata, Window
 from server.protocols.resumable import judge_length
 from storage.database import Database, Transaction
@@ -40,18 +40,13 @@ from storage.records import uploads as upload_rows
 from storage.records import videos as video_rows
 from storage.sources import Sources
 
+WINDOWS = 10_000
+"""Windows that a source may have: as many as the parts of an upload to an object store. Each is a
+row, and all of them are read when somebody asks what is there."""
 _PATIENCE = 5.0
 """Seconds that parts may take to be joined before it is answered."""
 _PRIORITY = {"low": -1, "normal": 0, "high": 0}
 """Of a job. Whoever wants to be served before others does not decide that alone."""
-
-
-class Quotas(NamedTuple):
-    """How much there may be; 0: any number."""
-
-    size: int
-    quota_bytes: int = 0
-    quota_files: int = 0
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -102,20 +97,24 @@ class Creating:
 
     async def create(self, wish: Wish) -> Made:
         """Raises `DiskFull`, `QuotaExceeded`, `TooManyFiles`; of windows `WindowInvalid`,
-        `WindowOverlap`, `LengthRequired`; of what is joined `ConcatenationInvalid`, `TooLarge`."""
+        `WindowOverlap`, `TooManyWindows`, `LengthRequired`; of what is joined
+        `ConcatenationInvalid`, `TooLarge`."""
         if wish.said.promised is not None and wish.length and not wish.recipe:
             shared = await self._database.write(lambda tx: self._share(tx, wish))
             if shared is not None:
                 self._on_created()
                 return shared
         loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._executor, self._sources.has_room):
+        room = await loop.run_in_executor(self._executor, self._sources.room)
+        if room <= 0:
             raise DiskFull
         source_id = new_id()
         await loop.run_in_executor(self._executor, self._sources.create, source_id)
         used = False
         try:
-            made, settled = await self._database.write(lambda tx: self._record(tx, wish, source_id))
+            made, settled = await self._database.write(
+                lambda tx: self._record(tx, wish, source_id, room)
+            )
             used = made.upload.source_id == source_id
         finally:
             if not used:  # a window has its place in another one
@@ -129,31 +128,42 @@ class Creating:
         offset = await self._database.read(lambda tx: joined_offset(tx, made.upload))
         return made._replace(offset=offset)
 
-    async def room(self, upload: Upload) -> int:
-        """Bytes that an upload may have whose length is not known."""
-        source = await self._database.read(lambda tx: upload_rows.get_source(tx, upload.source_id))
-        if source is None or not self._quotas.quota_bytes:
-            return self._quotas.size
-        held = await self._database.read(lambda tx: source_rows.held(tx, source.owner))
-        return min(self._quotas.size, upload.mark + self._quotas.quota_bytes - held.size)
-
     async def tell_length(self, upload: Upload, length: int) -> None:
         """How long an upload will be that was begun without it. Raises `QuotaExceeded`."""
 
         def tell(tx: Transaction) -> Source | None:
             source = upload_rows.get_source(tx, upload.source_id)
             if source is not None:
-                self._check_quota(tx, source.owner, length - upload.mark, 0)
+                more = length - upload_rows.reserved(tx, upload.id)
+                self._quotas.check(tx, source.owner, more, 0)
             upload_rows.tell_length(tx, upload, length)
             return self._arrival.settle_in(tx, upload.source_id)
 
         await self._arrival.settled(await self._database.write(tell))
 
+    async def give(self, upload: Upload, owner: str) -> None:
+        """An upload and its video are somebody's from now on. Raises `QuotaExceeded`,
+        `TooManyFiles`."""
+
+        def give(tx: Transaction) -> None:
+            source = upload_rows.get_source(tx, upload.source_id)
+            if source is None or source.owner == owner:
+                return
+            self._quotas.check(tx, owner, source.length or source.there, 1)
+            session_rows.touch(tx, owner, now())
+            video_rows.give(tx, upload.video_id, owner)
+            event_rows.add(tx, upload.video_id, "created", {})
+
+        await self._database.write(give)
+
     # --- in one transaction ------------------------------------------------------------------
 
-    def _record(self, tx: Transaction, wish: Wish, source_id: str) -> tuple[Made, Source | None]:
+    def _record(
+        self, tx: Transaction, wish: Wish, source_id: str, room: int
+    ) -> tuple[Made, Source | None]:
+        """`room`: bytes that the disk has."""
         if wish.parts is not None:
-            return self._join(tx, wish, wish.parts, source_id)
+            return self._join(tx, wish, wish.parts, source_id, room)
         if wish.said.window is not None:
             return self._window(tx, wish, wish.said.window, source_id), None
         kind: UploadKind = "whole" if wish.recipe is None else "part"
@@ -167,7 +177,7 @@ class Creating:
         if wish.length is None:
             raise LengthRequired("of a window the length is told at once")
         end = window.start + wish.length
-        judge_length(window.size or end, self._quotas.size)
+        judge_length(window.size or end, self._quotas.most.size)
         source = upload_rows.source_called(tx, wish.owner, window.assembly)
         size = window.size if source is None or window.size is not None else source.length
         if size is not None and end > size:
@@ -179,23 +189,25 @@ class Creating:
             return Made(upload, 0, source.expires_at)
         if window.size not in (None, source.length):
             raise WindowInvalid(f"all was said to be {source.length} bytes long")
-        others = upload_rows.of_source(tx, source.id)
-        for other in others:
-            if (other.start, other.length) == (window.start, wish.length):
-                return Made(other, other.mark, source.expires_at)
-            if other.start < end and window.start < other.start + (other.length or 0):
-                raise WindowOverlap
+        same = upload_rows.window(tx, source.id, window.start, wish.length)
+        if same is not None:
+            return Made(same, same.mark, source.expires_at)
+        before = upload_rows.last_before(tx, source.id, end)
+        if before is not None and before.start + (before.length or 0) > window.start:
+            raise WindowOverlap
+        if upload_rows.count(tx, source.id) >= WINDOWS:
+            raise TooManyWindows
         videos = video_rows.of_source(tx, source.id)
         if not videos or source.ended:
             raise WindowInvalid("nothing is lacking of it any more")
         if source.length is None:
-            self._check_quota(tx, wish.owner, wish.length, 0)
+            self._quotas.check(tx, wish.owner, wish.length, 0)
         upload = self._upload(wish, source.id, videos[0].id, "window", window.start)
         upload_rows.add(tx, upload)
         return Made(upload, 0, source.expires_at)
 
     def _join(
-        self, tx: Transaction, wish: Wish, parts: tuple[str, ...], source_id: str
+        self, tx: Transaction, wish: Wish, parts: tuple[str, ...], source_id: str, room: int
     ) -> tuple[Made, Source | None]:
         found = [upload_rows.get(tx, part) for part in parts]
         uploads = [u for u in found if u is not None and u.kind in ("part", "window")]
@@ -203,10 +215,12 @@ class Creating:
         if len(lengths) < len(parts):
             raise ConcatenationInvalid("parts must be partial, and it must be known how long")
         total = sum(lengths)
-        judge_length(total, self._quotas.size)
+        judge_length(total, self._quotas.most.size)
         wish = msgspec.structs.replace(wish, length=total)
         if any(upload.kind == "window" for upload in uploads):
             return self._join_windows(tx, wish, uploads)
+        if upload_rows.uncopied(tx) + total > room:
+            raise DiskFull
         joined = self._upload(wish, source_id, new_id(), "joined")
         source = self._source(wish, source_id, total)
         self._begin(tx, wish, source, joined)
@@ -234,9 +248,12 @@ class Creating:
             if (window.source_id, window.kind, window.start) != (source.id, "window", at):
                 raise ConcatenationInvalid("windows are joined as they lie, all of one assembly")
             at += window.length or 0
-        others = len(upload_rows.of_source(tx, source.id)) - len(windows)
+        others = upload_rows.count(tx, source.id) - len(windows)
         if others or source.length not in (None, at):
             raise ConcatenationInvalid("these windows are not all of their assembly")
+        already = upload_rows.joined(tx, source.id)
+        if already is not None:  # the answer was lost, say
+            return Made(already, None, source.expires_at), None
         if source.length is None:
             upload_rows.tell_source_length(tx, source.id, at)
         joined = self._upload(wish, source.id, windows[0].video_id, "joined")
@@ -245,41 +262,30 @@ class Creating:
         return Made(joined, None, source.expires_at), settled
 
     def _share(self, tx: Transaction, wish: Wish) -> Made | None:
-        """A video of bytes that its owner has already; None if they do not."""
-        outputs = msgspec.json.encode(wish.said.outputs).decode()
+        """A video of bytes that its owner has already, with what was made of them; None if they
+        have not. The bytes count once, the video like any other."""
         assert wish.said.promised is not None
         assert wish.length is not None
-        twin = source_rows.twin(tx, wish.owner, wish.said.promised, wish.length, outputs)
+        twin = source_rows.twin(tx, wish.owner, wish.said.promised, wish.length)
         if twin is None:
             return None
-        upload = self._upload(wish, twin.source.id, new_id(), "whole")
+        self._quotas.check(tx, wish.owner, 0, 1)
+        upload = self._upload(wish, twin.id, new_id(), "whole")
         upload = msgspec.structs.replace(upload, mark=wish.length)
         upload_rows.add(tx, upload)
-        self._make_video(tx, wish, upload, twin.edition_id)
+        share(tx, self._make_video(tx, wish, upload))
         return Made(upload, wish.length, None)
 
     def _begin(self, tx: Transaction, wish: Wish, source: Source, upload: Upload) -> None:
         """A source, the first upload of it and, but of a part, the video."""
-        self._check_quota(tx, wish.owner, source.length or upload.length or 0, 1)
+        self._quotas.check(tx, wish.owner, source.length or upload.length or 0, 1)
         session_rows.touch(tx, wish.owner, upload.created_at)
         upload_rows.create(tx, upload, source)
         if upload.video_id:
-            self._make_video(tx, wish, upload, None)
+            self._make_video(tx, wish, upload)
 
-    def _check_quota(self, tx: Transaction, owner: str, size: int, count: int) -> None:
-        most, files = self._quotas.quota_bytes, self._quotas.quota_files
-        if not most and not files:
-            return
-        held = source_rows.held(tx, owner)
-        if most and held.size + size > most:
-            raise QuotaExceeded(f"you have {held.size} bytes and may have {most}")
-        if files and held.files + count > files:
-            raise TooManyFiles(f"you have {held.files} files and may have {files}")
-
-    def _make_video(
-        self, tx: Transaction, wish: Wish, upload: Upload, edition_id: str | None
-    ) -> None:
-        """With the job that makes something of it, unless there is an `edition_id` already."""
+    def _make_video(self, tx: Transaction, wish: Wish, upload: Upload) -> Job:
+        """With the job that makes something of it."""
         said, at = wish.said, upload.created_at
         video = Video(
             id=upload.video_id,
@@ -287,7 +293,7 @@ class Creating:
             title=said.title,
             filename=said.filename,
             source_id=upload.source_id,
-            edition_id=edition_id,
+            edition_id=None,
             access=said.access,
             access_version=1,
             outputs=msgspec.json.encode(said.outputs).decode(),
@@ -301,9 +307,9 @@ class Creating:
             id=new_id(),
             kind="process",
             video_id=video.id,
-            edition_id=edition_id,
+            edition_id=None,
             owner=video.owner,
-            state=State.CREATED if edition_id is None else State.COMPLETED,
+            state=State.CREATED,
             epoch=0,
             attempts=0,
             misses=0,
@@ -315,11 +321,10 @@ class Creating:
             progress="{}",
             created_at=at,
             started_at=None,
-            ended_at=None if edition_id is None else at,
+            ended_at=None,
         )
         job_rows.create(tx, job)
-        if edition_id is not None:
-            tell(tx, job)
+        return job
 
     # --- rows --------------------------------------------------------------------------------
 
@@ -366,7 +371,4 @@ def joined_offset(tx: Transaction, joined: Upload) -> int | None:
     source = upload_rows.get_source(tx, joined.source_id)
     if source is None:
         raise NotFound
-    if source.ended:
-        return joined.length
-    parts = upload_rows.of_source(tx, joined.source_id)
-    return joined.length if all(part.is_whole for part in parts) else None
+    return joined.length if source.ended or source.there == source.length else None

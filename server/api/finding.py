@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import NamedTuple
 
 from aiohttp import web
 
-from server.api.creating import Creating, joined_offset
+from server.api.creating import joined_offset
+from server.api.quotas import Quotas
 from server.api.receiving import Body, Holder, Receiver
-from server.errors import EncodingRefused, NotFound, QuotaExceeded, TooLarge, UploadExpired
+from server.errors import BodyTooLong, EncodingRefused, NotFound, UploadExpired
 from server.jobs.removal import Removal
 from storage.database import Database, Transaction
 from storage.digests import Promise
@@ -48,14 +50,12 @@ class Finding:
         self,
         database: Database,
         executor: Executor,
-        creating: Creating,
+        quotas: Quotas,
         receiver: Receiver,
         removal: Removal,
-        max_size: int,
     ) -> None:
         self._database = database
-        self._creating = creating
-        self._max_size = max_size
+        self._quotas = quotas
         self._executor = executor
         self._receiver = receiver
         self._removal = removal
@@ -87,17 +87,15 @@ class Finding:
         on_acknowledged: Callable[[int], None] | None = None,
     ) -> int:
         """Writes a body into it, as `Receiver.receive` does; never more than there may be."""
-        upload, most = found.upload, found.upload.length
-        if most is None:
-            most = await self._creating.room(upload)
+        upload = found.upload
+        room = partial(_room if upload.length is not None else self._quotas.give_room, upload)
         try:
             return await self._receiver.receive(
-                upload, found.source, holder, most, promise, on_acknowledged
+                upload, found.source, holder, room, promise, on_acknowledged
             )
-        except QuotaExceeded as error:
-            if most < self._max_size:
-                raise
-            raise TooLarge(offset=error.facts.get("offset"), max_size=self._max_size) from None
+        finally:
+            if upload.length is None:
+                await self._quotas.take_back(upload)
 
     async def end(self, upload_id: str, body: Body) -> None:
         """Ends an upload. An unfinished one takes its video with it."""
@@ -121,6 +119,14 @@ class Finding:
         await self._database.write(lambda tx: upload_rows.remove(tx, upload.id))
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._removal.forget, upload)
+
+
+async def _room(upload: Upload, offset: int, size: int) -> int:
+    """Up to where an upload whose length is known may have bytes."""
+    assert upload.length is not None
+    if offset + size > upload.length:
+        raise BodyTooLong(offset=offset)
+    return upload.length
 
 
 def named(upload: Upload) -> dict[str, str]:

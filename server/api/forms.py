@@ -19,6 +19,8 @@ from server.errors import BodyTimeout, FormInvalid
 _T = TypeVar("_T")
 _LONGEST = 1 << 14
 """Bytes that a field may have."""
+_UNWANTED = 1 << 20
+"""The same of a part that nobody asked for: to read it to its end takes long, and is of no use."""
 _MOST = 64
 """Parts that a form may have."""
 
@@ -47,7 +49,8 @@ class Form:
         self._patience = patience
 
     async def parts(self) -> AsyncIterator[BodyPartReader]:
-        """Each part; what of one has not been read when the next is asked for is passed over."""
+        """Each part; what of one has not been read when the next is asked for is passed over, as
+        long as it is not much."""
         if self._request.content_type != "multipart/form-data":
             raise FormInvalid("it is no multipart/form-data")
         with _legible():
@@ -59,6 +62,7 @@ class Form:
             if isinstance(part, MultipartReader):
                 raise FormInvalid("a part of it has parts")
             yield part
+            await self._pass_over(part)
         raise FormInvalid(f"it has more than {_MOST} parts")
 
     async def text(self, part: BodyPartReader) -> bytes:
@@ -67,6 +71,14 @@ class Form:
         if len(found) > _LONGEST:
             raise FormInvalid(f"a field has more than {_LONGEST} bytes")
         return found
+
+    async def _pass_over(self, part: BodyPartReader) -> None:
+        """What has not been read of a part."""
+        size = 0
+        while not part.at_eof():
+            size += len(await self._in_time(part.read_chunk(_LONGEST)))
+            if size > _UNWANTED:
+                raise FormInvalid(f"{part.name or 'a part'!r} has too many bytes to be passed over")
 
     async def _in_time(self, reading: Awaitable[_T]) -> _T:
         try:

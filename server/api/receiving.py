@@ -11,18 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Protocol
 
 from server.errors import (
     BodyTimeout,
-    BodyTooLong,
     ChecksumMismatch,
     Draining,
     NotFound,
     OffsetMismatch,
-    QuotaExceeded,
 )
 from server.jobs.arrival import Arrival
 from storage.database import Database
@@ -35,6 +33,11 @@ from storage.sources import Sources, Writer
 _CHUNK = 1 << 20
 _MARK_EVERY = 1 << 24
 """Bytes of one body after which its offset is synced and recorded in passing."""
+
+
+Room = Callable[[int, int], Awaitable[int]]
+"""`room(offset, size)` tells up to where bytes may come when `size` more come at `offset`, or
+raises why these may not."""
 
 
 class Body(Protocol):
@@ -50,6 +53,7 @@ class Holder:
 
     def __init__(self, body: Body) -> None:
         self._body = body
+        self._ahead = b""
         self._scope: asyncio.Timeout | None = None
         self._error: Exception | None = None
         self.received = -1
@@ -71,6 +75,9 @@ class Holder:
         """The next bytes; empty at the end. Raises `BodyTimeout`, or what `end` was given."""
         if self._error is not None:
             raise self._error
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            return data
         try:
             async with asyncio.timeout(patience) as self._scope:
                 data = await self._body.read(_CHUNK)
@@ -80,6 +87,10 @@ class Holder:
             self._scope = None
         self.moved = time.monotonic()
         return data
+
+    def put_back(self, data: bytes) -> None:
+        """Bytes that were read too far; they come next."""
+        self._ahead = data
 
 
 class Receiver:
@@ -137,6 +148,17 @@ class Receiver:
             holder.over.set()
             holder.news.set()
 
+    async def pass_over(self, holder: Holder, size: int, promise: Promise | None) -> None:
+        """Leaves out the first `size` bytes of a body, which are there already; they are part of
+        what was promised of it."""
+        loop = asyncio.get_running_loop()
+        while size and (data := await holder.read(self._body_timeout)):
+            there, rest = data[:size], data[size:]
+            size -= len(there)
+            holder.put_back(rest)
+            if promise is not None:
+                await loop.run_in_executor(self._executor, promise.update, memoryview(there))
+
     async def _outlast(self, upload_id: str, holder: Holder, offset: int) -> None:
         """Returns when `holder` may have gone; an active one is not disturbed."""
         if holder.received not in (-1, offset):
@@ -162,18 +184,17 @@ class Receiver:
         upload: Upload,
         source: Source,
         holder: Holder,
-        most: int,
+        room: Room,
         promise: Promise | None = None,
         on_acknowledged: Callable[[int], None] | None = None,
     ) -> int:
-        """Writes the body behind what is there, at most up to `most` bytes in all.
+        """Writes the body behind what is there, as far as there is `room`.
 
         `on_acknowledged(offset)` is called with those that are so in passing.
 
         Returns the offset that is synced and recorded. Raises what ended the body early
-        (`BodyTimeout`, `BodyTooLong`, `QuotaExceeded`, `DiskFull`, a take-over, a lost
-        connection), after what came has been recorded; `ChecksumMismatch` if it is not what was
-        promised.
+        (`BodyTimeout`, `DiskFull`, what `room` raised, a take-over, a lost connection), after
+        what came has been recorded; `ChecksumMismatch` if it is not what was promised.
         """
         loop = asyncio.get_running_loop()
         received = self._sources.received(upload)
@@ -192,7 +213,7 @@ class Receiver:
             self._tell(upload, holder, writer)
 
         try:
-            async for data in self._body(upload, holder, received, most):
+            async for data in self._body(holder, received, room):
                 # One write is under way while the next bytes are read: little is lost with a
                 # connection. They are told as soon as they are written.
                 if writing is not None:
@@ -226,13 +247,12 @@ class Receiver:
                 await loop.run_in_executor(self._executor, writer.close)
         return offset
 
-    async def _body(
-        self, upload: Upload, holder: Holder, received: int, most: int
-    ) -> AsyncIterator[bytes]:
-        """What arrives, in pieces of at most a megabyte; never more than the upload may have."""
+    async def _body(self, holder: Holder, received: int, room: Room) -> AsyncIterator[bytes]:
+        """What arrives, in pieces of at most a megabyte; never more than there is room for."""
+        most = received
         while data := await holder.read(self._body_timeout):
             if received + len(data) > most:
-                raise (BodyTooLong if upload.length is not None else QuotaExceeded)(offset=received)
+                most = await room(received, len(data))
             received += len(data)
             yield data
 

@@ -171,7 +171,7 @@ class Uploads:
         if source.ended and (upload.start, upload.length) == (0, source.length):
             return web.FileResponse(path, headers=_DOWNLOAD)
         if upload.kind == "joined":
-            parts = await self._database.read(lambda tx: upload_rows.of_source(tx, source.id))
+            parts = await self._database.read(lambda tx: upload_rows.parts(tx, source.id))
             offset = Ranges((p.start, p.start + p.mark) for p in parts).end_of_run(0)
         answer = web.StreamResponse(headers=_DOWNLOAD)
         answer.content_length = there = offset or 0

@@ -15,7 +15,7 @@ from server.protocols import signing
 from server.protocols.pose import MODELS
 from server.settings import MediaSettings
 from storage.database import Row, Transaction
-from storage.model import Edition, Job, Output, Source, Upload, Video, now
+from storage.model import Edition, Job, Output, Part, Source, Upload, Video, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
 from storage.records import poses as pose_rows
@@ -91,7 +91,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     video: Video
     job: Job | None
-    uploads: list[Upload]
+    parts: list[Part]
     source: Source | None
     edition: Edition | None
     outputs: list[Output]
@@ -116,7 +116,7 @@ class VideoView:
         state = job.state if job else "created"
         noted: Row = msgspec.json.decode(job.progress) if job else {}
         facts: Row = msgspec.json.decode(edition.facts) if edition and edition.facts else {}
-        there = self._sources.ranges_of(seen.source, seen.uploads).total if seen.source else 0
+        there = self._sources.ranges_of(seen.source, seen.parts).total if seen.source else 0
         length = (seen.source.length if seen.source else None) or 0
         receiving = Receiving(there, length, self._paces.of(video.source_id))
         published = seen.published / facts["timescale"] if facts else 0.0
@@ -186,7 +186,7 @@ def look(tx: Transaction, video: Video) -> Seen:
     return Seen(
         video=video,
         job=jobs[-1] if jobs else None,
-        uploads=upload_rows.of_source(tx, video.source_id),
+        parts=upload_rows.parts(tx, video.source_id),
         source=upload_rows.get_source(tx, video.source_id),
         edition=edition,
         outputs=edition_rows.outputs(tx, edition.id) if edition else [],

@@ -107,14 +107,14 @@ class Arrival:
         if digest.position >= upload.start + self._sources.received(upload):
             return
 
-        def read(tx: Transaction) -> tuple[Source | None, list[Upload]]:
-            source_id = upload.source_id
-            return upload_rows.get_source(tx, source_id), upload_rows.of_source(tx, source_id)
+        position = digest.position
 
-        source, uploads = await self._database.read(read)
-        if source is not None and self._sources.ranges(uploads).end_of_run(digest.position) > (
-            digest.position
-        ):
+        def read(tx: Transaction) -> tuple[Source | None, int]:
+            source = upload_rows.get_source(tx, upload.source_id)
+            return source, self._end_of_run(tx, upload.source_id, position)
+
+        source, end = await self._database.read(read)
+        if source is not None and end > position:
             self._digest(source)
 
     async def recover(self) -> None:
@@ -161,8 +161,9 @@ class Arrival:
             found = upload_rows.get_source(tx, source.id)
             if found is None:
                 return 0
-            uploads = upload_rows.of_source(tx, source.id)
-            return self._sources.ranges_of(found, uploads).end_of_run(digest.position)
+            if found.ended:
+                return found.length or 0
+            return self._end_of_run(tx, source.id, digest.position)
 
         def read(until: int) -> None:
             descriptor = self._sources.open_reader(source.id)
@@ -176,6 +177,16 @@ class Arrival:
             await loop.run_in_executor(self._executor, read, until)
             if digest.position == before:
                 return
+
+    def _end_of_run(self, tx: Transaction, source_id: str, offset: int) -> int:
+        """Where what is there of a source from `offset` on ends. Goes from upload to upload, and
+        each is passed once in all."""
+        while found := upload_rows.last_before(tx, source_id, offset + 1):
+            end = found.start + self._sources.received(found)
+            if end <= offset:
+                break
+            offset = end
+        return offset
 
     async def _digested(self, source_id: str) -> None:
         def record(tx: Transaction) -> Source | None:

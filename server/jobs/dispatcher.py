@@ -27,6 +27,7 @@ from typing import NamedTuple
 from server.job_errors import Empty
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move
+from server.jobs.sharing import share
 from server.pipeline import containers
 from server.settings import Places
 from storage.database import Database, Transaction
@@ -172,11 +173,12 @@ class Dispatcher:
             self._crowd(True)
 
     def _all(self, tx: Transaction) -> _View:
-        return self._view(job_rows.candidates(tx, (State.CREATED, *_WORKING)))
+        found = job_rows.candidates(tx, State.CREATED, _WORKING)
+        return self._view(chain(found, job_rows.working(tx, _WORKING)))
 
     def _some(self, source_ids: set[str], tx: Transaction) -> _View:
-        found = (c for c in job_rows.candidates_of(tx, source_ids) if c.state == State.CREATED)
-        return self._view(chain(found, job_rows.candidates(tx, _WORKING)))
+        found = job_rows.candidates(tx, State.CREATED, _WORKING, source_ids)
+        return self._view(chain(found, job_rows.working(tx, _WORKING)))
 
     def _view(self, found: Iterable[Candidate]) -> _View:
         """Made on the database's thread, while the loop does other things."""
@@ -268,7 +270,7 @@ class Dispatcher:
 
     def _queue(self, job_id: str, tx: Transaction) -> bool:
         job = job_rows.get(tx, job_id)
-        if job is None or not move(tx, job, Action.QUEUE):
+        if job is None or share(tx, job) or not move(tx, job, Action.QUEUE):
             return False
         self._enqueue(tx, job)
         return True

@@ -5,6 +5,7 @@ created --queue--> waiting --start--> active --complete--> completed
    |                  '-----retry-------|----fail--------> failed ----|
    |------------------park--------------'                             |
    '----------------------------------again---------------------------'
+created --share--> completed, --share_early--> partial, --fail--> failed
 any of them but removed --remove--> removed
 """
 
@@ -39,6 +40,9 @@ class Action(StrEnum):
     COMPLETE = "complete"
     END_EARLY = "end_early"
     FAIL = "fail"
+    SHARE = "share"
+    """What is wanted has been made for another video."""
+    SHARE_EARLY = "share_early"
     REMOVE = "remove"
     AGAIN = "again"
 
@@ -53,6 +57,8 @@ _MOVES: dict[Action, tuple[tuple[State, ...], State]] = {
     A.COMPLETE: ((S.ACTIVE,), S.COMPLETED),
     A.END_EARLY: ((S.ACTIVE,), S.PARTIAL),
     A.FAIL: ((S.CREATED, S.ACTIVE), S.FAILED),
+    A.SHARE: ((S.CREATED,), S.COMPLETED),
+    A.SHARE_EARLY: ((S.CREATED,), S.PARTIAL),
     A.REMOVE: ((*_LIVE, S.COMPLETED, S.PARTIAL, S.FAILED), S.REMOVED),
     A.AGAIN: ((S.PARTIAL, S.FAILED), S.CREATED),
 }

@@ -27,11 +27,6 @@ def move(
     return True
 
 
-def tell(tx: Transaction, job: Job) -> None:
-    """Tells the state of a job that is made as it is."""
-    event_rows.add(tx, job.video_id, "state", {"job": job.id, "state": job.state})
-
-
 def error_of(code: str, detail: str | None) -> dict[str, str]:
     """Why a job ended early, as it is told."""
     kind = ReelraceError.known.get(code, ReelraceError)

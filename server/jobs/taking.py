@@ -116,13 +116,13 @@ class Taking:
                 "error_detail": None,
             },
         )
-        uploads = upload_rows.of_source(tx, video.source_id)
+        parts = upload_rows.parts(tx, video.source_id)
         source = upload_rows.get_source(tx, video.source_id)
         assert source is not None
         cut = edition_rows.last_cut(tx, edition.id)
         start = Start(
             settings=msgspec.json.decode(edition.settings, type=MediaSettings),
-            ranges=list(self._sources.ranges_of(source, uploads)),
+            ranges=list(self._sources.ranges_of(source, parts)),
             length=source.length if source.ended else None,
             promised=source.length,
             resume=resume_of(cut) if cut else None,

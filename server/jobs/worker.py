@@ -30,7 +30,7 @@ from server.settings import Allowance, MediaSettings, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
 from storage.errors import DiskFull, Fenced
-from storage.model import Source, Upload
+from storage.model import Part, Source
 from storage.records import jobs as job_rows
 from storage.records import poses as pose_rows
 from storage.records import uploads as upload_rows
@@ -200,11 +200,11 @@ class Worker:
         if taken.start.length is not None:
             return stop
         try:
-            source, uploads = await self._database.read(partial(_standing, source_id))
+            source, parts = await self._database.read(partial(_standing, source_id))
         except BaseException:
             stop()
             raise
-        for start, end in self._sources.ranges(uploads):
+        for start, end in self._sources.ranges(parts):
             feed.arrived(start, end)
         if source is not None and source.ended:
             feed.finish(source.length or 0)
@@ -218,8 +218,8 @@ class Worker:
         def park(tx: Transaction) -> None:
             job_rows.check_epoch(tx, taken.job.id, taken.epoch)
             move(tx, taken.job, Action.PARK)
-            uploads = upload_rows.of_source(tx, taken.video.source_id)
-            parked_at = self._sources.ranges(uploads).total if reason == "parked" else None
+            parts = upload_rows.parts(tx, taken.video.source_id)
+            parked_at = self._sources.ranges(parts).total if reason == "parked" else None
             job_rows.note(tx, taken.job.id, {"parked_at": parked_at})
 
         with contextlib.suppress(Fenced):  # removed
@@ -293,8 +293,8 @@ class Worker:
             await self._database.write(settle)
 
 
-def _standing(source_id: str, tx: Transaction) -> tuple[Source | None, list[Upload]]:
-    return upload_rows.get_source(tx, source_id), upload_rows.of_source(tx, source_id)
+def _standing(source_id: str, tx: Transaction) -> tuple[Source | None, list[Part]]:
+    return upload_rows.get_source(tx, source_id), upload_rows.parts(tx, source_id)
 
 
 def backoff(misses: int) -> float:

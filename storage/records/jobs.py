@@ -21,11 +21,10 @@ _COLUMNS = (
     " pose_faults"
 )
 
-_CANDIDATES = """select j.id, j.owner, j.state, j.parked_at, s.id as source_id, s.length, s.ended,
-    u.id as upload_id, u.start, u.mark
-    from jobs j join videos v on v.id = j.video_id join sources s on s.id = v.source_id
-    left join uploads u on u.source_id = s.id and u.kind <> 'joined'"""
-_BY_URGENCY = "order by j.priority desc, j.created_at, j.id, u.start, u.id"
+_JOBS = """from jobs j join videos v on v.id = j.video_id and v.removed_at is null
+    join sources s on s.id = v.source_id"""
+_FACTS = "j.id, j.owner, j.state, j.parked_at, s.id as source_id, s.length, s.ended"
+_BY_URGENCY = "order by j.priority desc, j.created_at, j.id"
 
 
 def create(tx: Transaction, job: Job) -> None:
@@ -89,26 +88,57 @@ def videos_in_states(tx: Transaction, owner: str, states: Collection[str], limit
     return [row["video_id"] for row in rows]
 
 
-def candidates(tx: Transaction, states: Collection[str]) -> Iterator[Candidate]:
-    """Jobs in any of `states`, with what their sources have; most urgent first."""
+def working(tx: Transaction, states: Collection[str]) -> list[Candidate]:
+    """Jobs in any of `states`; it is not looked what their sources have."""
     names = {f"s{n}": state for n, state in enumerate(sorted(states))}
     rows = tx.rows(
-        f"""{_CANDIDATES} where j.state in ({", ".join(f":{n}" for n in names)})
-            and v.removed_at is null {_BY_URGENCY}""",
+        f"""select {_FACTS}, null as upload_id {_JOBS}
+            where j.state in ({", ".join(f":{n}" for n in names)}) {_BY_URGENCY}""",
         names,
     )
-    return _grouped(rows)
+    return list(_grouped(rows))
 
 
-def candidates_of(tx: Transaction, source_ids: Collection[str]) -> Iterator[Candidate]:
-    """The same of some sources, in whatever state the jobs are."""
-    names = {f"id{n}": source_id for n, source_id in enumerate(source_ids)}
+def candidates(
+    tx: Transaction,
+    state: str,
+    busy: Collection[str],
+    source_ids: Collection[str] | None = None,
+) -> Iterator[Candidate]:
+    """Jobs in `state`, with what their sources have; most urgent first.
+
+    But not those that nobody has begun while one that came before is in `state` or `busy` with the
+    same outputs of the same source. `source_ids`: only of these sources.
+    """
+    names = {f"s{n}": other for n, other in enumerate(sorted({state, *busy}))}
+    ids = {f"id{n}": source_id for n, source_id in enumerate(source_ids or ())}
+    among = f"and v.source_id in ({', '.join(f':{n}' for n in ids)})"
     rows = tx.rows(
-        f"""{_CANDIDATES} where v.source_id in ({", ".join(f":{n}" for n in names)})
-            and v.removed_at is null {_BY_URGENCY}""",
-        names,
+        f"""select {_FACTS}, u.id as upload_id, u.start, u.mark {_JOBS}
+            left join uploads u on u.source_id = s.id and u.kind <> 'joined'
+            where j.state = :state {"" if source_ids is None else among}
+              and (j.epoch > 0 or not exists (
+                select 1 from videos w join jobs k on k.video_id = w.id
+                where w.source_id = v.source_id and w.outputs = v.outputs and w.removed_at is null
+                  and k.state in ({", ".join(f":{n}" for n in names)})
+                  and (k.created_at, k.id) < (j.created_at, j.id)))
+            {_BY_URGENCY}, u.start, u.id""",
+        {"state": state, **names, **ids},
     )
     return _grouped(rows)
+
+
+def alike(tx: Transaction, job: Job, state: str) -> list[Job]:
+    """Jobs in `state` for the same outputs of the same source as `job`, last ended first."""
+    rows = tx.rows(
+        f"""select {_COLUMNS} from jobs where id <> :id and state = :state and video_id in (
+              select w.id from videos v join videos w on w.source_id = v.source_id
+                and w.outputs = v.outputs and w.removed_at is null
+              where v.id = :video)
+            order by ended_at desc, id""",
+        {"id": job.id, "video": job.video_id, "state": state},
+    )
+    return msgspec.convert(rows, list[Job])
 
 
 def _grouped(rows: list[Row]) -> Iterator[Candidate]:

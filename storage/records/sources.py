@@ -9,7 +9,8 @@ import msgspec
 from storage.database import Transaction
 from storage.model import Source
 
-_COLUMNS = "s.id, s.length, s.ended, s.owner, s.assembly, s.promised, s.digest, s.expires_at"
+_COLUMNS = """s.id, s.length, s.ended, s.owner, s.assembly, s.promised, s.digest, s.expires_at,
+    s.there"""
 
 
 class Held(NamedTuple):
@@ -18,14 +19,7 @@ class Held(NamedTuple):
     size: int
     """Bytes, as they will be once everything is there."""
     files: int
-    """Sources."""
-
-
-class Twin(NamedTuple):
-    """A source of the same bytes, and what was made of it if that is finished."""
-
-    source: Source
-    edition_id: str | None
+    """Videos, and sources that are none's (yet)."""
 
 
 def prolong(tx: Transaction, source_id: str, expires_at: int) -> None:
@@ -68,34 +62,31 @@ def undigested(tx: Transaction) -> list[Source]:
 def held(tx: Transaction, owner: str) -> Held:
     """What somebody has here; what several of their videos share counts once."""
     row = tx.row(
-        """select count(*) as files, coalesce(sum(coalesce(s.length,
-             (select coalesce(sum(coalesce(u.length, u.mark)), 0) from uploads u
-               where u.source_id = s.id and u.kind <> 'joined'))), 0) as size
+        """select
+             count(case when not exists (select 1 from videos v
+               where v.source_id = s.id and v.removed_at is null) then 1 end) as others,
+             coalesce(sum(coalesce(s.length,
+             (select coalesce(sum(coalesce(u.length, u.reserved, u.mark)), 0) from uploads u
+               where u.source_id = s.id and u.kind <> 'joined'))), 0) as size,
+             (select count(*) from videos v
+               where v.owner = :owner and v.removed_at is null) as videos
            from sources s where s.owner = :owner""",
         {"owner": owner},
     )
     assert row is not None
-    return Held(row["size"], row["files"])
+    return Held(row["size"], row["videos"] + row["others"])
 
 
-def twin(
-    tx: Transaction, owner: str, digest: str, length: int, outputs: str | None = None
-) -> Twin | None:
-    """Somebody's oldest whole source with these bytes, first of all one that is finished with the
-    same `outputs`."""
+def twin(tx: Transaction, owner: str, digest: str, length: int) -> Source | None:
+    """Somebody's oldest whole source with these bytes, of which there is a video."""
     row = tx.row(
-        f"""select {_COLUMNS}, case when j.state = 'completed' and v.outputs = :outputs
-              then v.edition_id end as finished
-            from sources s join videos v on v.source_id = s.id and v.removed_at is null
-            left join jobs j on j.video_id = v.id
+        f"""select {_COLUMNS} from sources s
             where s.owner = :owner and s.digest = :digest and s.length = :length and s.ended = 1
-            order by finished is null, s.created_at, s.id limit 1""",
-        {"owner": owner, "digest": digest, "length": length, "outputs": outputs},
+              and exists (select 1 from videos v where v.source_id = s.id and v.removed_at is null)
+            order by s.created_at, s.id limit 1""",
+        {"owner": owner, "digest": digest, "length": length},
     )
-    if row is None:
-        return None
-    edition_id = row.pop("finished")
-    return Twin(msgspec.convert(row, Source, strict=False), edition_id)
+    return msgspec.convert(row, Source, strict=False) if row else None
 
 
 def doubles(tx: Transaction, ended: list[str]) -> list[tuple[str, str]]:

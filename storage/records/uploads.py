@@ -7,12 +7,12 @@ from collections.abc import Callable
 import msgspec
 
 from storage.database import Transaction
-from storage.model import Source, Upload
+from storage.model import Part, Source, Upload
 from storage.ranges import Ranges
 
 _COLUMNS = """id, source_id, video_id, start, length, mark, boot, metadata, created_at, updated_at,
     kind, recipe, origin"""
-_SOURCE = "id, length, ended, owner, assembly, promised, digest, expires_at"
+_SOURCE = "id, length, ended, owner, assembly, promised, digest, expires_at, there"
 
 
 def create(tx: Transaction, upload: Upload, source: Source | None = None) -> None:
@@ -22,7 +22,7 @@ def create(tx: Transaction, upload: Upload, source: Source | None = None) -> Non
     tx.execute(
         f"""insert into sources ({_SOURCE}, created_at)
             values (:id, :length, :ended, :owner, :assembly, :promised, :digest, :expires_at,
-              :created_at)""",
+              :there, :created_at)""",
         {**msgspec.structs.asdict(source), "created_at": upload.created_at},
     )
     add(tx, upload)
@@ -52,12 +52,104 @@ def of_source(tx: Transaction, source_id: str) -> list[Upload]:
     return msgspec.convert(rows, list[Upload])
 
 
+def parts(tx: Transaction, source_id: str) -> list[Part]:
+    """The same, but of each only what of the source it has."""
+    rows = tx.rows(
+        "select id, start, mark from uploads where source_id = :id and kind <> 'joined'",
+        {"id": source_id},
+    )
+    return [Part(**row) for row in rows]
+
+
+def count(tx: Transaction, source_id: str) -> int:
+    """How many uploads write into a source."""
+    row = tx.row(
+        "select count(*) as n from uploads where source_id = :id and kind <> 'joined'",
+        {"id": source_id},
+    )
+    assert row is not None
+    found: int = row["n"]
+    return found
+
+
+def window(tx: Transaction, source_id: str, start: int, length: int) -> Upload | None:
+    """The upload that writes just these bytes of a source."""
+    row = tx.row(
+        f"""select {_COLUMNS} from uploads where source_id = :id and start = :start
+              and length = :length and kind <> 'joined'""",
+        {"id": source_id, "start": start, "length": length},
+    )
+    return msgspec.convert(row, Upload) if row else None
+
+
+def last_before(tx: Transaction, source_id: str, end: int) -> Upload | None:
+    """Of the uploads into a source that begin before `end`, the last one. As none writes what
+    another does, no other reaches farther."""
+    row = tx.row(
+        f"""select {_COLUMNS} from uploads where source_id = :id and start < :end
+              and kind <> 'joined' order by start desc, length desc limit 1""",
+        {"id": source_id, "end": end},
+    )
+    return msgspec.convert(row, Upload) if row else None
+
+
+def joined(tx: Transaction, source_id: str) -> Upload | None:
+    """What the uploads into a source make together, if that was asked for."""
+    row = tx.row(
+        f"select {_COLUMNS} from uploads where source_id = :id and kind = 'joined'",
+        {"id": source_id},
+    )
+    return msgspec.convert(row, Upload) if row else None
+
+
+def is_of_video(tx: Transaction, source_id: str) -> bool:
+    """Whether what is written into a source is for a video."""
+    return bool(
+        tx.rows(
+            "select 1 from uploads where source_id = :id and video_id <> '' limit 1",
+            {"id": source_id},
+        )
+    )
+
+
 def of_video(tx: Transaction, video_id: str) -> list[Upload]:
     """Every upload of a video, also one that is joined of others."""
     rows = tx.rows(
         f"select {_COLUMNS} from uploads where video_id = :id order by start, id", {"id": video_id}
     )
     return msgspec.convert(rows, list[Upload])
+
+
+def uncopied(tx: Transaction) -> int:
+    """Bytes that are still to be copied, of all parts that are joined."""
+    row = tx.row(
+        """select coalesce(sum(length - mark), 0) as n from uploads
+           where kind = 'copy' and mark < length"""
+    )
+    assert row is not None
+    found: int = row["n"]
+    return found
+
+
+def reserve(tx: Transaction, upload_id: str, size: int | None) -> None:
+    """An upload whose length is not known counts for so many bytes; None: for those it has."""
+    tx.execute(
+        "update uploads set reserved = :size where id = :id", {"id": upload_id, "size": size}
+    )
+
+
+def reserved(tx: Transaction, upload_id: str) -> int:
+    """Bytes that an upload whose length is not known counts for."""
+    row = tx.row(
+        "select coalesce(reserved, mark) as n from uploads where id = :id", {"id": upload_id}
+    )
+    found: int = row["n"] if row else 0
+    return found
+
+
+def forget_reserved(tx: Transaction) -> None:
+    """Nobody writes any more: all uploads count for the bytes that they have."""
+    tx.execute("update uploads set reserved = null where reserved is not null")
 
 
 def unfinished(tx: Transaction) -> list[Upload]:
@@ -90,6 +182,12 @@ def is_copied(tx: Transaction, upload_id: str) -> bool:
 
 def advance(tx: Transaction, upload_id: str, mark: int, boot: str, at: int) -> None:
     """Records that `mark` bytes are synced. Never goes back."""
+    tx.execute(
+        """update sources set there = there + :mark - u.mark
+           from (select source_id, mark from uploads where id = :id) u
+           where sources.id = u.source_id and u.mark < :mark""",
+        {"id": upload_id, "mark": mark},
+    )
     tx.execute(
         """update uploads set mark = max(mark, :mark), boot = :boot, updated_at = :at
            where id = :id""",
@@ -127,14 +225,13 @@ def settle(tx: Transaction, source_id: str, digest: Callable[[int], str | None])
     source with a promise does not end yet.
     """
     source = get_source(tx, source_id)
-    if source is None or source.ended or source.length is None:
+    if source is None or source.ended or source.there != source.length:
         return None
-    parts = of_source(tx, source_id)
-    if not Ranges((p.start, p.start + p.mark) for p in parts).covers(0, source.length):
-        return None
+    there = Ranges((part.start, part.start + part.mark) for part in parts(tx, source_id))
+    assert there.covers(0, source.length)
     found = source.digest or digest(source.length)
     ended = source.promised is None or source.promised == found
-    lasts = ended and any(part.video_id for part in parts)
+    lasts = ended and is_of_video(tx, source_id)
     expires_at = None if lasts else source.expires_at
     tx.execute(
         """update sources set ended = :ended, digest = :digest, expires_at = :expires_at

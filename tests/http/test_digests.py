@@ -59,6 +59,44 @@ def test_a_body_counts_only_if_it_is_what_was_said(shared_server: Server, algori
     assert stored(url) == DATA
 
 
+def test_what_was_not_right_takes_no_room_and_is_never_seen(server: Server) -> None:
+    url = post(server, {"Upload-Defer-Length": "1"}).headers["Location"]
+    server.patch(url, 0, DATA[:1000])
+    wrong = checksum("sha1", b"")
+    head = f"Upload-Checksum: {wrong['Upload-Checksum']}\r\n"
+    assert server.patch(url, 1000, DATA[1000:], **wrong).status_code == 460
+    (path,) = (p for p in (server.data / "sources").rglob("*") if p.is_file())
+    assert path.stat().st_size == 1000
+    with begin_patch(url, 1000, 500_000, head) as sock:
+        sock.sendall(DATA[1000:400_000])
+        until(lambda: path.stat().st_size > 300_000)
+    until(lambda: path.stat().st_size == 1000)  # whose client has gone
+    with begin_patch(url, 1000, 500_000, head) as sock:
+        sock.sendall(DATA[1000:400_000])
+        until(lambda: path.stat().st_size > 300_000)
+        server.kill()
+    server.start()
+    assert path.stat().st_size == 1000
+    assert server.patch(url, 1000, b"", **{"Upload-Length": "1000"}).status_code == 204
+    assert stored(url) == DATA[:1000]
+
+
+def test_what_was_not_right_of_a_window_leaves_what_others_wrote(server: Server) -> None:
+    assembly, half = new_id(), 1 << 20
+    urls = [
+        window(server, assembly, start, half, size=str(2 * half)).headers["Location"]
+        for start in (0, half)
+    ]
+    assert server.patch(urls[1], 0, DATA[:half]).status_code == 204
+    assert server.patch(urls[0], 0, DATA[1 : half + 1], **checksum("md5", b"")).status_code == 460
+    (path,) = (p for p in (server.data / "sources").rglob("*") if p.is_file())
+    assert path.stat().st_size == 2 * half
+    assert path.read_bytes() == bytes(half) + DATA[:half]
+    assert path.stat().st_blocks * 512 <= half + (1 << 16)
+    assert server.patch(urls[0], 0, DATA[:half]).status_code == 204
+    assert stored(urls[0]) == stored(urls[1]) == DATA[:half]
+
+
 def test_nobody_sees_a_body_before_it_has_proved_right(server: Server) -> None:
     created = server.create(len(DATA), body=DATA[:1000])
     url, video = created.headers["Location"], created.headers["Reelrace-Video-Id"]
@@ -169,6 +207,66 @@ def test_what_is_here_already_is_not_sent_or_made_again(server: Server, clips: C
     assert requests.delete(path, headers=server.session, timeout=60).status_code == 204
     until(lambda: sources(server) == 0)
     until(lambda: not list((server.data / "editions").glob("*/*")))
+
+
+def test_what_is_being_made_is_not_made_twice(server: Server, clips: Clips) -> None:
+    """Whoever comes later waits, and has what became of it; or makes it, if the other has gone."""
+    data = clips("shared.mp4", Clip(seconds=20, options={"movflags": "faststart"})).read_bytes()
+    first = promised(server, data, title="first")
+    server.patch(first.headers["Location"], 0, data)
+    video = first.headers["Reelrace-Video-Id"]
+    until(lambda: digest_of(server, video))
+    later = [promised(server, data, title=str(n)) for n in range(3)]
+    assert {answer.headers["Upload-Offset"] for answer in later} == {str(len(data))}
+    ended = [server.finished(a.headers["Reelrace-Video-Id"]) for a in (first, *later)]
+    assert {one["state"] for one in ended} == {"completed"}
+    editions = {one["playback"]["hls"].split("/")[-2] for one in ended}
+    assert len(editions) == 4  # addresses are each video's own
+    assert len(list((server.data / "editions").glob("*/*"))) == 1
+    assert sources(server) == 1
+
+
+def test_who_waited_for_what_is_gone_makes_it(server: Server, clips: Clips) -> None:
+    data = clips("gone.mp4", Clip(seconds=20, options={"movflags": "faststart"})).read_bytes()
+    first = promised(server, data)
+    server.patch(first.headers["Location"], 0, data)
+    video = first.headers["Reelrace-Video-Id"]
+    until(lambda: digest_of(server, video))
+    second, third = (promised(server, data).headers["Reelrace-Video-Id"] for _ in range(2))
+    path = f"{server.url}api/videos/{video}"
+    assert requests.delete(path, headers=server.session, timeout=60).status_code == 204
+    assert {server.finished(v)["state"] for v in (second, third)} == {"completed"}
+    until(lambda: len(list((server.data / "editions").glob("*/*"))) == 1)
+
+
+def test_what_became_of_the_same_bytes_becomes_of_them_again(server: Server) -> None:
+    first = promised(server, DATA)
+    server.patch(first.headers["Location"], 0, DATA)
+    failed = server.finished(first.headers["Reelrace-Video-Id"])
+    until(lambda: digest_of(server, failed["id"]))
+    again = server.video(promised(server, DATA).headers["Reelrace-Video-Id"])
+    assert again["error"] == failed["error"]
+    assert again["state"] == "failed"
+    retry = f"{server.url}api/videos/{again['id']}/retry"
+    assert requests.post(retry, headers=server.session, timeout=60).ok
+    assert server.finished(again["id"])["attempts"] == 1  # this time it was tried
+
+
+def test_a_video_of_what_is_here_already_counts_like_any_other(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", quota_files=3, quota_bytes=2 * len(DATA) - 1).start()
+    try:
+        first = promised(server, DATA)
+        server.patch(first.headers["Location"], 0, DATA)
+        until(lambda: digest_of(server, first.headers["Reelrace-Video-Id"]))
+        second = promised(server, DATA)  # its bytes are there only once
+        assert second.headers["Upload-Offset"] == str(len(DATA))
+        assert promised(server, DATA).status_code == 201
+        assert code(promised(server, DATA)) == (403, "too_many_files")
+        path = f"{server.url}api/videos/{second.headers['Reelrace-Video-Id']}"
+        requests.delete(path, headers=server.session, timeout=60)
+        until(lambda: promised(server, DATA).status_code == 201)
+    finally:
+        server.end()
 
 
 def test_bytes_that_turn_out_to_be_here_already_are_kept_once(server: Server, clips: Clips) -> None:

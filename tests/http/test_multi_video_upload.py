@@ -128,6 +128,46 @@ def test_what_is_wrong_behind_the_file(server: Server, rest: bytes) -> None:
     assert owned(server, server.secret) == []
 
 
+def test_a_second_file_is_not_passed_over_for_ever(server: Server) -> None:
+    parts = [("file", ("a.mp4", DATA)), ("file", ("b.mp4", DATA))]
+    answer = post(server, parts, **server.session)
+    assert (answer.status_code, answer.json()["code"]) == (400, "form_invalid")
+    assert owned(server, server.secret) == []
+
+
+def test_a_form_counts_once(tmp_path: Path) -> None:
+    """Its length is not known before all of it is there."""
+    server = Server(tmp_path / "data", quota_bytes=2 * len(DATA) - 1).start()
+    try:
+        assert post(server, [("file", ("a.mp4", DATA))], **server.session).status_code == 200
+        again = post(server, [("file", ("a.mp4", DATA))], **server.session)
+        assert (again.status_code, again.json()["code"]) == (413, "quota_exceeded")
+    finally:
+        server.end()
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ({"quota_bytes": 2 * len(DATA) - 1}, (413, "quota_exceeded")),
+        ({"quota_files": 1}, (403, "too_many_files")),
+    ],
+)
+def test_what_is_given_to_somebody_has_to_fit(
+    tmp_path: Path, limit: dict[str, int], code: tuple[int, str]
+) -> None:
+    server = Server(tmp_path / "data", **limit).start()
+    try:
+        parts = [("file", ("a.mp4", DATA)), ("user_session", (None, OTHER))]
+        first = post(server, parts).json()["video_id"]
+        second = post(server, parts)
+        assert (second.status_code, second.json()["code"]) == code
+        assert owned(server, OTHER) == [first]
+        until(lambda: sum(p.is_file() for p in (server.data / "sources").rglob("*")) == 1)
+    finally:
+        server.end()
+
+
 def test_a_file_plays_its_part_while_it_arrives(server: Server) -> None:
     """It is stored as it comes, never whole in memory."""
     with Wire(server.url) as wire:

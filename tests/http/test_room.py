@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urljoin
 
 import requests
 
+from tests.http.test_uploads import begin_patch
 from tests.http.test_windows import CHECK, DATA, code, part, post, sources
 from tests.support.server import TUS, Server, until
+
+
+def held(server: Server) -> int:
+    """Bytes that uploads whose lengths are not known count for."""
+    with sqlite3.connect(server.data / "reelrace.sqlite3") as rows:
+        found: tuple[int] = rows.execute(
+            "select coalesce(sum(coalesce(reserved, mark)), 0) from uploads where length is null"
+        ).fetchone()
+    return found[0]
 
 
 def test_an_upload_that_is_not_finished_in_time_is_gone(tmp_path: Path) -> None:
@@ -84,6 +96,48 @@ def test_a_length_that_is_told_later_has_to_fit_too(tmp_path: Path) -> None:
         assert code(grown) == (413, "quota_exceeded")
         assert server.offset(url) <= 1000
         assert server.patch(url, server.offset(url), b"x").status_code == 204
+    finally:
+        server.end()
+
+
+def test_many_whose_lengths_are_not_known_get_no_more_than_one(tmp_path: Path) -> None:
+    """They get room as they need it, each in its turn; who got none goes on when there is some."""
+    server = Server(tmp_path / "data", quota_bytes=6_000_000).start()
+    try:
+        urls = [post(server, {"Upload-Defer-Length": "1"}).headers["Location"] for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda url: server.patch(url, 0, bytes(2_000_000)), urls))
+        for answer in answers:
+            assert CHECK(answer).status_code == 204 or code(answer) == (413, "quota_exceeded")
+        offsets = [server.offset(url) for url in urls]
+        assert sum(offsets) <= 6_000_000
+        short = [url for url, offset in zip(urls, offsets, strict=True) if offset < 2_000_000]
+        assert len(short) >= 5
+        for url in set(urls) - {short[0]}:
+            requests.delete(url, headers=TUS, timeout=60)
+
+        def goes_on() -> bool:
+            there = server.offset(short[0])
+            return server.patch(short[0], there, bytes(2_000_000 - there)).status_code == 204
+
+        until(goes_on)
+        assert server.offset(short[0]) == 2_000_000
+    finally:
+        server.end()
+
+
+def test_room_that_was_given_is_free_after_a_fall(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", quota_bytes=6_000_000).start()
+    try:
+        url = post(server, {"Upload-Defer-Length": "1"}).headers["Location"]
+        with begin_patch(url, 0, 2_000_000) as sock:
+            sock.sendall(bytes(1_000_000))
+            until(lambda: (server.data / "marks").exists() and held(server) > 1_000_000)
+            server.kill()
+        server.start()
+        there = server.offset(url)
+        assert held(server) == there
+        assert server.create(6_000_000 - there).status_code == 201
     finally:
         server.end()
 

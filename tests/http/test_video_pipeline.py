@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -15,6 +17,7 @@ import requests
 from tests.conftest import Clips
 from tests.support.clips import Clip
 from tests.support.contract import Contract
+from tests.support.raw import Wire
 from tests.support.server import Server
 
 CONTRACT = Contract()
@@ -41,6 +44,13 @@ def send(server: Server, upload: str, index: int, data: bytes, **more: Any) -> r
 
 def piece(index: int, data: bytes = DATA) -> bytes:
     return data[index * SIZE : (index + 1) * SIZE]
+
+
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
 
 
 def code(answer: requests.Response) -> tuple[int, str]:
@@ -128,7 +138,7 @@ def test_a_digest_of_the_whole(shared_server: Server) -> None:
 
 def test_large_files_have_large_chunks(shared_server: Server) -> None:
     told = initiate(shared_server, size=10**11, chunk_size=1)
-    assert told["chunk_size"] == 10**7
+    assert told["chunk_size"] == -(-(10**11) // 9_999)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +152,41 @@ def test_large_files_have_large_chunks(shared_server: Server) -> None:
         ({"metadata": {"priority": "first"}}, (400, "metadata_invalid")),
         ({"sha256": "x"}, (400, "digest_invalid")),
         ({"metadata": {"x": "y" * 70_000}}, (400, "bad_request")),
+        ({"metadata": {"x": nested(900)}}, (200, None)),
     ],
 )
 def test_what_is_not_initiated(
     shared_server: Server, said: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     answer = post(shared_server, "initiate", json={"size": 5, **said})
-    assert code(answer) == expected
+    assert (answer.status_code, answer.json().get("code")) == expected
+
+
+@pytest.mark.parametrize("what", ["initiate", "complete"])
+def test_what_is_nested_too_deeply(shared_server: Server, what: str) -> None:
+    for opening, closing in ((b'{"a":', b"}"), (b"[", b"]")):
+        deep = opening * 10_000 + b"1" + closing * 10_000
+        answer = post(shared_server, what, data=b'{"size": 5, "metadata": {"x": %s}}' % deep)
+        assert code(answer) == (400, "bad_request")
+
+
+def test_a_chunk_that_is_sent_again_slowly(tmp_path: Path) -> None:
+    """Who sends what is there already is judged like any other: by how long nothing comes."""
+    server = Server(tmp_path / "data", body_timeout=3).start()
+    try:
+        upload = initiate(server, size=5, chunk_size=5)["upload_id"]
+        assert send(server, upload, 0, b"abcde").status_code == 200
+        with Wire(server.url) as wire:
+            path = f"/api/videos/upload/chunk?upload_id={upload}&index=0"
+            wire.sock.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n".encode()
+            )
+            for byte in (b"a", b"b", b"c", b"d", b"e"):
+                time.sleep(0.9)
+                wire.send(byte)
+            assert wire.answer().status_code == 200
+    finally:
+        server.end()
 
 
 def test_chunks_of_nothing(shared_server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -153,7 +154,8 @@ def test_parts_are_copied_to_where_they_belong(server: Server, clips: Clips) -> 
 
 def test_parts_that_are_not_whole_yet_are_joined_when_they_are(server: Server) -> None:
     first, second = part(server, DATA[:500_000]), part(server, DATA[500_000:], sent=300_000)
-    paths = [urlsplit(url).path for url in (first, second, first)]
+    third = part(server, DATA[:500_000])
+    paths = [urlsplit(url).path for url in (first, second, third)]
     final = post(server, {"Upload-Concat": f"final;{' '.join(paths)}"})
     url, whole = final.headers["Location"], DATA + DATA[:500_000]
     assert "Upload-Offset" not in CHECK(server.head(url)).headers
@@ -163,6 +165,44 @@ def test_parts_that_are_not_whole_yet_are_joined_when_they_are(server: Server) -
     assert server.patch(second, 300_000, DATA[800_000:]).status_code == 204
     until(lambda: "Upload-Offset" in server.head(url).headers)
     assert requests.get(url, timeout=60).content == whole
+
+
+def test_a_part_is_named_once(shared_server: Server) -> None:
+    url = part(shared_server, b"abc")
+    twice = post(shared_server, {"Upload-Concat": f"final;{url} {urlsplit(url).path}"})
+    assert code(twice) == (400, "concatenation_invalid")
+
+
+def test_windows_are_joined_once_however_often_it_is_asked_for(server: Server) -> None:
+    """The answer may have been lost."""
+    assembly = new_id()
+    made = [window(server, assembly, start, 500, size="1000") for start in (0, 500)]
+    urls = [answer.headers["Location"] for answer in made]
+    concat = {"Upload-Concat": f"final;{' '.join(urls)}"}
+    early = [post(server, concat) for _ in range(2)]
+    for number, url in enumerate(urls):
+        server.patch(url, 0, DATA[number * 500 : number * 500 + 500])
+    late = [post(server, concat) for _ in range(2)]
+    assert {answer.status_code for answer in early + late} == {201}
+    assert len({answer.headers["Location"] for answer in early + late}) == 1
+    assert [answer.headers.get("Upload-Offset") for answer in late] == ["1000"] * 2
+
+
+def test_parts_are_joined_only_if_the_disk_has_room_for_all_that_is_to_be_copied(
+    server: Server,
+) -> None:
+    """Nothing is copied first: these parts have no bytes yet."""
+    disk = os.statvfs(server.data)
+    free = disk.f_bavail * disk.f_frsize
+    headers = {"Upload-Length": str(free * 2 // 3), "Upload-Concat": "partial"}
+    urls = [post(server, headers).headers["Location"] for _ in range(2)]
+    both = post(server, {"Upload-Concat": f"final;{' '.join(urls)}"})
+    assert code(both) == (507, "disk_full")
+    first, second = (post(server, {"Upload-Concat": f"final;{url}"}) for url in urls)
+    assert first.status_code == 201
+    assert code(second) == (507, "disk_full")  # there is none left for another
+    requests.delete(first.headers["Location"], headers=TUS, timeout=60)
+    until(lambda: post(server, {"Upload-Concat": f"final;{urls[1]}"}).status_code == 201)
 
 
 def test_a_length_that_is_told_later(shared_server: Server) -> None:

@@ -90,7 +90,7 @@ def test_what_arrived_before_the_fall_is_acknowledged_after_it(store: Store) -> 
     assert row is not None
     assert row.mark == 70
     source = store.database.submit(lambda tx: upload_rows.get_source(tx, whole.source_id)).result()
-    assert source == Source(whole.source_id, 50, ended=True)
+    assert source == Source(whole.source_id, 50, ended=True, there=50)
     assert store.recover()["uploads_advanced"] == 0
 
 

@@ -235,7 +235,8 @@ class Uploads(RuleBasedStateMachine):
     def join(self, chosen: list[Sent]) -> None:
         urls = " ".join(sent.path for sent in chosen)
         answer = self.ask("POST", Upload_Concat=f"final;{urls}")
-        if any(sent.path in self.gone for sent in chosen):
+        twice = len(set(chosen)) < len(chosen)
+        if twice or any(sent.path in self.gone for sent in chosen):
             assert answer.status == 400
             return
         assert answer.status == 201, answer

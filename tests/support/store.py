@@ -13,9 +13,10 @@ from typing import NamedTuple
 import aiohttp
 from aiohttp import web
 
-from server.api.creating import Creating, Quotas
+from server.api.creating import Creating
 from server.api.finding import Finding
 from server.api.problems import problems
+from server.api.quotas import Most, Quotas
 from server.api.receiving import Receiver
 from server.api.rufh import Rufh
 from server.api.sessions import sessions
@@ -107,19 +108,18 @@ class Door:
         self.expiry = Expiry(
             self.database, self.removal, self.eraser, self._files, self.receiver.settle
         )
+        quotas = Quotas(self.database, Most(1 << 30))
         creating = Creating(
             self.database,
             self.sources,
             self._files,
             self.arrival,
             self.joining,
-            Quotas(1 << 30),
+            quotas,
             lambda: None,
         )
         urls = Urls(())
-        finding = Finding(
-            self.database, self._files, creating, self.receiver, self.removal, 1 << 30
-        )
+        finding = Finding(self.database, self._files, quotas, self.receiver, self.removal)
         uploads = Uploads(
             self.database,
             self.sources,

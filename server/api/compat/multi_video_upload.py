@@ -14,15 +14,18 @@ from server.api.finding import Finding, refuse_encoded
 from server.api.forms import File, Form
 from server.api.receiving import Receiver
 from server.api.sessions import claim, is_nobody, principal, session
-from server.errors import FormInvalid, RepresentationMismatch, SessionInvalid
+from server.errors import (
+    FormInvalid,
+    QuotaExceeded,
+    RepresentationMismatch,
+    SessionInvalid,
+    TooManyFiles,
+)
 from server.protocols import metadata
 from storage.database import Database, Transaction
-from storage.model import Upload, now
-from storage.records import events as event_rows
+from storage.model import Upload
 from storage.records import jobs as job_rows
-from storage.records import sessions as session_rows
 from storage.records import uploads as upload_rows
-from storage.records import videos as video_rows
 
 
 class MultiVideoUpload:
@@ -60,7 +63,7 @@ class MultiVideoUpload:
                     await self._claim(request, upload, await form.text(part))
                 elif part.name and part.name != "file":
                     fields[part.name] = await form.text(part)
-        except (FormInvalid, SessionInvalid):
+        except (FormInvalid, SessionInvalid, QuotaExceeded, TooManyFiles):
             if upload is not None:
                 await self._finding.remove(upload)
             raise
@@ -89,7 +92,7 @@ class MultiVideoUpload:
         nobodys = is_nobody(request)
         owner = claim(request, secret.decode("ascii", "replace"))
         if upload is not None and nobodys:
-            await self._database.write(lambda tx: _give(tx, upload.video_id, owner))
+            await self._creating.give(upload, owner)
 
     async def _answer(self, request: web.Request, upload: Upload) -> web.Response:
         def read(tx: Transaction) -> str:
@@ -108,10 +111,3 @@ class MultiVideoUpload:
             content_type="application/json",
             headers={"Cache-Control": "no-store"},
         )
-
-
-def _give(tx: Transaction, video_id: str, owner: str) -> None:
-    """A video is somebody's from now on, and they are told of it."""
-    session_rows.touch(tx, owner, now())
-    video_rows.give(tx, video_id, owner)
-    event_rows.add(tx, video_id, "created", {})

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from server.api.creating import Creating, Wish
+from server.api.creating import WINDOWS, Creating, Wish
 from server.api.finding import Finding, Found, refuse_encoded
 from server.api.forms import File, Form
 from server.api.receiving import Body, Receiver
@@ -34,15 +34,16 @@ from server.protocols import metadata, tus
 from server.protocols.resumable import judge_length
 from storage.database import Database, Transaction
 from storage.digests import ALGORITHMS, Promise
-from storage.model import Upload, new_id
+from storage.model import Part, new_id
 from storage.ranges import Ranges
 from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
 
 _CHUNK = 1 << 20
 """Bytes of a chunk if nothing else is asked for."""
-_MOST = 10_000
-"""Chunks of an upload; those of a larger one are larger."""
+_MOST = WINDOWS - 1
+"""Chunks of an upload; those of a larger one are larger. The window that is missing is the first
+one, which has no bytes: it stands for the whole upload."""
 _LONGEST = 1 << 16
 """Bytes of a request that is no chunk."""
 _TOLD = 100
@@ -61,27 +62,6 @@ class _Chunk(NamedTuple):
     assembly: str
     start: int
     length: int
-
-
-class _Rest:
-    """A body without its first bytes, which are there already."""
-
-    def __init__(self, body: Body, promise: Promise | None) -> None:
-        """`promise`: of the whole body."""
-        self._body = body
-        self._promise = promise
-        self.skip = 0
-
-    async def read(self, n: int = -1, /) -> bytes:
-        """At most so many bytes; empty at the end."""
-        while data := await self._body.read(n):
-            there, rest = data[: self.skip], data[self.skip :]
-            self.skip -= len(there)
-            if there and self._promise is not None:
-                await asyncio.to_thread(self._promise.update, memoryview(there))
-            if rest:
-                return rest
-        return b""
 
 
 class VideoPipeline:
@@ -152,12 +132,12 @@ class VideoPipeline:
         said = await self._json(request)
         found = await self._found(_one(said, "upload_id"))
 
-        def read(tx: Transaction) -> tuple[list[Upload], str]:
+        def read(tx: Transaction) -> tuple[list[Part], str]:
             job = job_rows.of_videos(tx, [found.upload.video_id])[0]
-            return upload_rows.of_source(tx, found.source.id), job.id
+            return upload_rows.parts(tx, found.source.id), job.id
 
-        uploads, job_id = await self._database.read(read)
-        there = Ranges((u.start, u.start + u.mark) for u in uploads)
+        parts, job_id = await self._database.read(read)
+        there = Ranges((part.start, part.start + part.mark) for part in parts)
         missing = [] if found.source.ended else there.lacking(0, found.source.length or 0)
         ranges = [list(one) for one, _ in zip(missing, range(_TOLD), strict=False)]
         if ranges:
@@ -177,10 +157,10 @@ class VideoPipeline:
         upload_id = (await self._creating.create(wish)).upload.id
         await self._receiver.settle(upload_id)  # whoever sends it again has given up on it
         promise = _promise(_one(place, "checksum"))
-        rest = _Rest(body, promise)
-        async with self._receiver.claim(upload_id, 0, rest) as holder:
+        async with self._receiver.claim(upload_id, 0, body) as holder:
             found = await self._finding.existing(upload_id)
-            rest.skip = await self._receiver.acknowledge(found.upload)
+            there = await self._receiver.acknowledge(found.upload)
+            await self._receiver.pass_over(holder, there, promise)
             reached = await self._finding.receive(found, holder, promise)
         if reached < chunk.length:
             raise ChunkInvalid(f"{reached} of {chunk.length} bytes came")
@@ -224,6 +204,8 @@ class VideoPipeline:
             raise BadRequest(f"at most {_LONGEST} bytes")
         try:
             return msgspec.json.decode(data, type=dict[str, Any])
+        except RecursionError as error:
+            raise BadRequest("it is nested too deeply") from error
         except msgspec.DecodeError as error:
             raise BadRequest(str(error)) from error
 
@@ -265,9 +247,15 @@ def _fields(said: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(map(_text, value))
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    """Of a list, its members with commas between them; what is no text is as in JSON."""
+    return ",".join(map(_word, value)) if isinstance(value, list) else _word(value)
+
+
+def _word(value: object) -> str:
+    try:
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    except RecursionError as error:
+        raise BadRequest("the metadata are nested too deeply") from error
 
 
 def _written(fields: Mapping[str, str]) -> str:

@@ -220,6 +220,7 @@ export const de: Messages = {
     final_upload: 'Die Teile der Datei passen nicht zusammen.',
     window_invalid: 'Die Teile der Datei passen nicht zusammen.',
     window_overlap: 'Die Teile der Datei passen nicht zusammen.',
+    too_many_windows: 'Die Datei kommt in zu vielen Teilen.',
     quota_exceeded: 'Für Sie ist hier kein Platz mehr frei. Löschen Sie zuerst etwas.',
     too_many_files: 'Sie haben hier so viele Videos, wie Sie dürfen. Löschen Sie zuerst eines.',
     job_error: 'Das Video konnte nicht verarbeitet werden.',

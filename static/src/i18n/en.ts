@@ -212,6 +212,7 @@ export const en = {
     final_upload: 'The parts of the file do not fit together.',
     window_invalid: 'The parts of the file do not fit together.',
     window_overlap: 'The parts of the file do not fit together.',
+    too_many_windows: 'The file comes in too many parts.',
     quota_exceeded: 'There is no room left for you here. Delete something first.',
     too_many_files: 'You have as many videos here as you may. Delete something first.',
     job_error: 'The video could not be processed.',
