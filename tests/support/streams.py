@@ -39,6 +39,7 @@ class Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.answer.close()  # it may have taken over the socket
         self._connection.close()
 
     def next(self) -> Told:
