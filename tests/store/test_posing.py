@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import struct
 from array import array
 from collections.abc import Callable, Iterator
@@ -15,8 +14,6 @@ import msgspec
 import pytest
 
 from server.errors import Crashed, Hung, JobError, PoseFailed, PoseUnavailable
-from server.jobs.poseless import Poses
-from server.jobs.posing import Posing
 from server.jobs.processes import PoseProcesses
 from server.outputs.port import OutputFacts
 from server.pipeline.messages import CutEnd, Done, Facts, Free, Link, PieceHeader, Posed
@@ -382,24 +379,6 @@ async def test_what_broke_down_does_not_prepare(workplace: Workplace) -> None:
 
     await attempt(workplace, media(second), sees)
     assert asked == [2000, 2100, 2200, 2300]
-
-
-async def test_without_descriptors_nothing_is_left_behind(workplace: Workplace) -> None:
-    poses = ScriptedPoses(seeing)
-    settings = (await workplace.take()).start.settings
-    posing = Posing(poses, settings, 0, Poses(), 60)
-    free = os.dup(0)
-    os.close(free)
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, limits[1]))
-    try:
-        with pytest.raises(PoseFailed):
-            posing.begin()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    again = os.dup(0)
-    os.close(again)
-    assert again == free
 
 
 async def test_one_that_is_unable_is_done_without(workplace: Workplace) -> None:
