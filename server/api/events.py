@@ -161,7 +161,7 @@ class Events:
         return sse.event(data, "snapshot", number=beginning.number)
 
     def _missed(self, seen: Seen) -> WireProgress:
-        return WireProgress(seen.video.id, encoded(self._view, seen))
+        return WireProgress(seen.video.id, encoded(self._view, seen), seen.video.events)
 
     def _stored(self, topic: Topic) -> Stored:
         async def stored(after: int, limit: int) -> list[Event]:

@@ -136,7 +136,8 @@ class News:
             video = one.video
             self._know(video.id, video.owner)
             if video.id in self._reading and self._bus.is_watched(video.id, video.owner):
-                self._bus.progress(video.id, video.owner, encoded(self._view, one))
+                data = encoded(self._view, one)
+                self._bus.progress(video.id, video.owner, data, video.events)
                 self._told[video.id] = now
                 self._told.move_to_end(video.id)
         while self._told and now - next(iter(self._told.values())) > _EVERY:

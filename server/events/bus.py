@@ -61,10 +61,13 @@ class Bus:
             for watcher in self._watchers(event.video_id, event.owner):
                 watcher.event(wire)
 
-    def progress(self, video_id: str, owner: str, data: bytes) -> None:
-        """State that replaces itself: whoever is slow gets the newest only."""
+    def progress(self, video_id: str, owner: str, data: bytes, number: int) -> None:
+        """State that replaces itself: whoever is slow gets the newest only.
+
+        It was looked at when `number` was the video's latest event.
+        """
         if self.is_watched(video_id, owner):
-            wire = WireProgress(video_id, data)
+            wire = WireProgress(video_id, data, number)
             for watcher in self._watchers(video_id, owner):
                 watcher.progress(wire)
 

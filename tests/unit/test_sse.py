@@ -51,5 +51,5 @@ def test_an_event_is_encoded_once_for_all_of_a_kind() -> None:
     assert wire.encoded(by_video=True, chunked=False) is of_video
     assert wire.encoded(by_video=False, chunked=False).startswith(b"id: 12\n")
     assert wire.encoded(by_video=True, chunked=True) == sse.chunk(of_video)
-    state = WireProgress("v", b"{}")
+    state = WireProgress("v", b"{}", 0)
     assert state.encoded(chunked=True) == sse.chunk(state.encoded(chunked=False))
