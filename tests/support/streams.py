@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -12,6 +14,34 @@ from urllib.parse import urlsplit
 from tests.support.server import Server
 
 NONE: Mapping[str, str] = {}
+
+
+class Line:
+    """A connection whose reader takes bytes when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.waiting = 0
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+        self.waiting += len(data)
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+    def numbers(self) -> list[int]:
+        return [int(found) for found in re.findall(rb"^id: (\d+)$", self.sent, re.MULTILINE)]
 
 
 class Told(NamedTuple):

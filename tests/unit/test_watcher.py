@@ -12,34 +12,7 @@ from server.events.bus import Bus
 from server.events.watcher import Watcher
 from server.events.wire import Wire, WireProgress
 from storage.model import Event
-
-
-class Line:
-    """A connection whose reader takes bytes when it is told to."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.waiting = 0
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-        self.waiting += len(data)
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_write_buffer_size(self) -> int:
-        return self.waiting
-
-    async def drain(self) -> None:
-        await asyncio.sleep(0)
-
-    def numbers(self) -> list[int]:
-        return [int(found) for found in re.findall(rb"^id: (\d+)$", self.sent, re.MULTILINE)]
+from tests.support.streams import Line
 
 
 def event(number: int, video_id: str = "v", size: int = 10, kind: str = "cut") -> Event:
