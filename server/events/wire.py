@@ -26,7 +26,7 @@ class Wire:
         key = by_video, chunked
         if key not in self._encoded:
             number = self.number(by_video=by_video)
-            data = sse.event(self.event.data.encode(), self.event.kind, number=number)
+            data = sse.event(self.event.data.encode(), self.event.kind, identity=number)
             self._encoded[key] = sse.chunk(data) if chunked else data
         return self._encoded[key]
 

@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -124,3 +125,26 @@ def numbers(events: list[Told]) -> list[int]:
 def resumed(server: Server, stream: Stream, path: str = "api/events") -> Stream:
     """The same stream again, as a browser comes back."""
     return Stream(server, path, {"Last-Event-ID": str(stream.last)})
+
+
+def raw(server: Server, path: str = "/api/events", version: str = "1.1") -> socket.socket:
+    """A stream on a socket that takes little."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(60)
+    sock.connect(("127.0.0.1", server.port))
+    session = server.session["X-User-Session"]
+    sock.sendall(
+        f"GET {path} HTTP/{version}\r\nHost: 127.0.0.1\r\n"
+        f"X-User-Session: {session}\r\n\r\n".encode()
+    )
+    return sock
+
+
+def read_until(sock: socket.socket, text: bytes) -> bytes:
+    found = b""
+    while text not in found:
+        data = sock.recv(65536)
+        assert data, found[-300:]
+        found += data
+    return found

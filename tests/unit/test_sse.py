@@ -12,7 +12,7 @@ from storage.model import Event
 
 
 def test_an_event_is_written_as_the_standard_says() -> None:
-    assert sse.event(b'{"a":1}', "cut", number=7) == b'id: 7\nevent: cut\ndata: {"a":1}\n\n'
+    assert sse.event(b'{"a":1}', "cut", identity=7) == b'id: 7\nevent: cut\ndata: {"a":1}\n\n'
     assert sse.event(b"{}", "progress") == b"event: progress\ndata: {}\n\n"
     assert sse.retry(2000) == b"retry: 2000\n\n"
     assert sse.HEARTBEAT.startswith(b":")
