@@ -27,6 +27,7 @@ from server.api.problems import problems
 from server.api.receiving import Receiver
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
+from server.api.streams import Streams
 from server.api.uploads import Uploads
 from server.api.urls import Urls
 from server.api.video_view import Paces, VideoView
@@ -153,10 +154,8 @@ async def house(
         removal = Removal(database, worker, eraser, files, receiver.settle)
         stack.push_async_callback(removal.finish)
         retrying = Retrying(database, sources, files, dispatcher.ring)
-        most = settings.max_streams or connections // 2, settings.streams_per_owner
-        events = Events(database, bus, view, *most)
+        streams = Streams(bus, settings.max_streams or connections // 2, settings.streams_per_owner)
         urls = Urls(settings.trusted_proxies)
-        poses = Poses(database, editions)
         rooms = (
             Uploads(
                 database,
@@ -169,9 +168,9 @@ async def house(
                 dispatcher.ring,
             ),
             Videos(database, receiver, removal, retrying, shelf, view),
-            events,
+            Events(database, bus, view, streams),
             Playback(shelf, editions, secret),
-            poses,
+            Poses(database, editions, bus, streams),
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
@@ -188,8 +187,7 @@ async def house(
             stack.push_async_callback(_cancelled, asyncio.create_task(running))
 
         async def drain(_: web.Application) -> None:
-            events.drain()
-            await poses.drain()
+            streams.drain()
             await receiver.drain()
 
         app.on_shutdown.append(drain)

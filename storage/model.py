@@ -69,6 +69,10 @@ class Video(msgspec.Struct, frozen=True):
     created_at: int
     outputs: str = "null"
     """JSON: the kinds of outputs that are wanted; `null`: those of the settings."""
+    events: int = 0
+    """Number of its latest event."""
+    replaced: int = 0
+    """Editions that it showed before the one that it shows."""
 
 
 class Edition(msgspec.Struct, frozen=True):
