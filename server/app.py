@@ -33,6 +33,7 @@ from server.api.receiving import Receiver
 from server.api.rufh import Rufh
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
+from server.api.streams import Streams
 from server.api.unfinished import Unfinished
 from server.api.uploads import Uploads
 from server.api.urls import Urls
@@ -205,17 +206,15 @@ async def house(
         )
         creating = Creating(database, sources, files, arrival, joining, quotas, dispatcher.ring)
         retrying = Retrying(database, sources, files, dispatcher.ring)
-        most = settings.max_streams or connections // 2, settings.streams_per_owner
-        events = Events(database, bus, view, *most)
-        poses = Poses(database, editions)
+        streams = Streams(bus, settings.max_streams or connections // 2, settings.streams_per_owner)
         urls = Urls(settings.trusted_proxies)
         rooms = (
             *_for_uploads(kept, settings, urls, creating, quotas, arrival, receiver, removal),
             Unfinished(database, sources, urls),
             Videos(database, receiver, removal, retrying, shelf, view),
-            events,
+            Events(database, bus, view, streams),
             Playback(shelf, editions, kept.secret),
-            poses,
+            Poses(database, editions, bus, streams),
             Health(database, lambda: queue.alive),
             Pages(web_root()),
         )
@@ -233,8 +232,7 @@ async def house(
         await arrival.recover()
 
         async def drain(_: web.Application) -> None:
-            events.drain()
-            await poses.drain()
+            streams.drain()
             await receiver.drain()
 
         app.on_shutdown.append(drain)

@@ -78,7 +78,7 @@ class BodyTimeout(ReelraceError):
 
 
 class TooManyStreams(ReelraceError):
-    """So many streams of events are open in your name that there is no room for another."""
+    """So many streams are open in your name that there is no room for another."""
 
     code = "too_many_streams"
 

@@ -104,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_connections: Count = 0
     """Connections that may be open; 0: a third of the descriptors that the jobs leave."""
     max_streams: Count = 0
-    """Streams of events that may be open; 0: half as many as connections."""
+    """Streams of events and of poses that may be open; 0: half as many as connections."""
     streams_per_owner: Positive = 32
     """Of all those, how many may be one owner's."""
     events_kept: Seconds = 604_800.0

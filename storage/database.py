@@ -70,6 +70,7 @@ class Transaction:
 
 
 Work = Callable[[Transaction], T]
+_Group = list[tuple[Work[Any], Future[Any]]]
 
 
 class _Lane:
@@ -97,28 +98,40 @@ class _Lane:
         self._thread.join()
 
     def _run(self) -> None:
+        connection: sqlite3.Connection | None
         try:
-            connection = connect(self._path)
+            connection = self._connect()
             if self._tell is not None:
                 migrate(connection)
-            else:
-                connection.execute("pragma query_only = on")
         except BaseException as error:
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
-        commit = partial(_commit_group, self._tell) if self._tell else _read_group
-        try:
-            while True:
-                group, stopping = self._take()
-                commit(connection, group)
-                if stopping:
-                    return
-        finally:
+        run = partial(_commit_group, self._tell) if self._tell else _read_group
+        stopping = False
+        while not stopping:
+            group, stopping = self._take()
+            try:
+                if connection is None:
+                    connection = self._connect()
+                run(connection, group)
+            except Exception as error:
+                _log.exception("a connection broke")
+                _fail(group, error)
+                if connection is not None:
+                    connection.close()
+                connection = None
+        if connection is not None:
             connection.close()
 
-    def _take(self) -> tuple[list[tuple[Work[Any], Future[Any]]], bool]:
-        group: list[tuple[Work[Any], Future[Any]]] = []
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect(self._path)
+        if self._tell is None:
+            connection.execute("pragma query_only = on")
+        return connection
+
+    def _take(self) -> tuple[_Group, bool]:
+        group: _Group = []
         item = self._queue.get()
         while item is not None:
             if item[1].set_running_or_notify_cancel():
@@ -212,10 +225,11 @@ def _statements(text: str) -> list[str]:
     return found
 
 
-def _commit_group(
-    tell: Tell, connection: sqlite3.Connection, group: list[tuple[Work[Any], Future[Any]]]
-) -> None:
-    """Runs and commits works together, and only then tells anybody."""
+def _commit_group(tell: Tell, connection: sqlite3.Connection, group: _Group) -> None:
+    """Runs and commits works together, and only then tells anybody.
+
+    Raises if the connection is of no use any more.
+    """
     if not group:
         return
     try:
@@ -223,10 +237,9 @@ def _commit_group(
         outcomes = [_run_in_savepoint(connection, work, tell) for work, _ in group]
         connection.execute("commit")
     except BaseException as error:
+        _fail(group, error)
         if connection.in_transaction:
             connection.execute("rollback")
-        for _, future in group:
-            future.set_exception(_translated(error))
         return
     for (_, future), (result, failure, _) in zip(group, outcomes, strict=True):
         if failure is None:
@@ -258,18 +271,29 @@ def _run_in_savepoint(
     return result, None, transaction.callbacks
 
 
-def _read_group(connection: sqlite3.Connection, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+def _read_group(connection: sqlite3.Connection, group: _Group) -> None:
+    """Runs works, each in a transaction of its own.
+
+    Raises if the connection is of no use any more.
+    """
     for work, future in group:
         try:
             connection.execute("begin")
-            try:
-                result = work(Transaction(connection))
-            finally:
-                connection.execute("commit")
+            result = work(Transaction(connection))
+            connection.execute("commit")
         except BaseException as error:
             future.set_exception(_translated(error))
+            if connection.in_transaction:
+                connection.execute("rollback")
         else:
             future.set_result(result)
+
+
+def _fail(group: _Group, error: BaseException) -> None:
+    """Tells those of a group that were told nothing yet."""
+    for _, future in group:
+        if not future.done():
+            future.set_exception(_translated(error))
 
 
 def _translated(error: BaseException) -> BaseException:

@@ -105,6 +105,10 @@ class Video(msgspec.Struct, frozen=True):
     """JSON: the kinds of outputs that are wanted; `null`: those of the settings."""
     details: str = "{}"
     """JSON of `server.protocols.metadata.Details`."""
+    events: int = 0
+    """Number of its latest event."""
+    replaced: int = 0
+    """Editions that it showed before the one that it shows."""
 
 
 class Edition(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from server.api.connections import raise_descriptors
-from server.api.events import open_stream
+from server.api.streams import open_stream
 from server.events.bus import Bus
 from server.events.watcher import Watcher
 from server.protocols import sse

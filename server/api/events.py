@@ -7,13 +7,8 @@ Events. `GET /api/jobs/{id}/stream`: one job's video, until the job ends.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
 import re
-import socket
-from collections import defaultdict
-from collections.abc import Collection, Iterator
 from functools import partial
 
 import msgspec
@@ -21,11 +16,12 @@ from aiohttp import HttpVersion11, web
 
 from server.api.news import encoded
 from server.api.sessions import authorize, issue, principal
+from server.api.streams import Streams, open_stream
 from server.api.topics import Beginning, Topic, begin, check_owner
 from server.api.video_view import Seen, VideoView
-from server.errors import BadRequest, Draining, NotFound, StreamsFull, TooManyStreams
+from server.errors import BadRequest, NotFound
 from server.events.bus import Bus
-from server.events.watcher import FULL, Drain, Stored, Watcher
+from server.events.watcher import Drain, Stored, Watcher
 from server.events.wire import WireProgress
 from server.protocols import sse
 from storage.database import Database
@@ -35,41 +31,24 @@ from storage.records import videos as video_rows
 
 _log = logging.getLogger(__name__)
 
-_RETRY = (1500, 4500)
-"""Milliseconds, drawn for each stream: after a restart not everybody comes at once."""
 _MOST_VIDEOS = 100
-_KERNEL = 1 << 16
-"""Bytes that the kernel keeps for a reader: what lies there cannot be replaced by newer state."""
-_COME_BACK = 30
-"""Seconds after which a stream that was refused may be asked for again."""
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Events:
     """The streams."""
 
-    def __init__(
-        self, database: Database, bus: Bus, view: VideoView, most: int, most_of_one: int
-    ) -> None:
-        """`most` streams are open at once, and of one principal's `most_of_one`."""
+    def __init__(self, database: Database, bus: Bus, view: VideoView, streams: Streams) -> None:
         self._database = database
         self._bus = bus
         self._view = view
-        self._most = most
-        self._most_of_one = most_of_one
-        self._open: defaultdict[str, set[Watcher]] = defaultdict(set)
-        self._draining = False
+        self._streams = streams
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/api/events", self.mine),
             web.get("/api/jobs/{job:[0-9a-f]{32}}/stream", self.job),
         ]
-
-    def drain(self) -> None:
-        """Ends every stream; whoever comes again goes on where it was."""
-        self._draining = True
-        self._bus.farewell()
 
     async def mine(self, request: web.Request) -> web.StreamResponse:
         """All of mine, or some. A stream of one video carries that video's numbers."""
@@ -109,7 +88,7 @@ class Events:
         )
         after = sse.last_event_id(request.headers.get("Last-Event-ID"))
         # It hears before the rows are read, so that nothing falls between the two.
-        with self._place(topic.owner, watcher), self._bus.joined(watcher):
+        with self._streams.place(topic.owner, watcher), self._bus.joined(watcher):
             beginning = await self._database.read(partial(begin, topic, after))
             if beginning.over and beginning.snapshot is None:
                 return web.Response(status=204, headers={"Cache-Control": "no-store"})
@@ -138,55 +117,17 @@ class Events:
             _log.exception("a stream broke down")
             transport.abort()
 
-    @contextlib.contextmanager
-    def _place(self, who: str, watcher: Watcher) -> Iterator[None]:
-        if self._draining:
-            raise Draining
-        if _is_full(self._open.get(who, ()), self._most_of_one):
-            raise TooManyStreams(f"at most {self._most_of_one}", retry_after=_COME_BACK)
-        if _is_full(self._bus, self._most):
-            raise StreamsFull(retry_after=_COME_BACK)
-        self._open[who].add(watcher)
-        try:
-            yield
-        finally:
-            self._open[who].discard(watcher)
-            if not self._open[who]:
-                del self._open[who]
-
     def _snapshot(self, beginning: Beginning) -> bytes:
         if beginning.snapshot is None:
             return b""
         data = msgspec.json.encode(beginning.snapshot.shown(self._view))
-        return sse.event(data, "snapshot", number=beginning.number)
+        return sse.event(data, "snapshot", identity=beginning.number)
 
     def _missed(self, seen: Seen) -> WireProgress:
-        return WireProgress(seen.video.id, encoded(self._view, seen))
+        return WireProgress(seen.video.id, encoded(self._view, seen), seen.video.events)
 
     def _stored(self, topic: Topic) -> Stored:
         async def stored(after: int, limit: int) -> list[Event]:
             return await self._database.read(lambda tx: topic.stored(tx, after, limit))
 
         return stored
-
-
-def _is_full(watchers: Collection[Watcher], most: int) -> bool:
-    """Whether as many as may be are open; those whose clients are gone are as good as closed."""
-    return len(watchers) >= most and sum(not watcher.gone for watcher in watchers) >= most
-
-
-async def open_stream(request: web.Request, answer: web.StreamResponse) -> asyncio.Transport | None:
-    """Sends the headers of a stream, and what events are to be written to; None if nobody is left.
-
-    Little is kept for who reads slowly, so that they get what is new, not what was.
-    """
-    answer.force_close()
-    await answer.prepare(request)
-    pause = random.randint(*_RETRY)  # noqa: S311 - not a secret
-    await answer.write(sse.retry(pause))
-    transport = request.transport
-    if transport is not None:
-        transport.set_write_buffer_limits(FULL)
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL)
-    return transport

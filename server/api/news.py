@@ -29,6 +29,8 @@ _SILENCE_EVERY = 0.5
 """Seconds between two looks for sources that have gone silent."""
 _AT_ONCE = 32
 """Videos that are read at once: others who want to read wait no longer than for these."""
+_AGAIN = 2.0
+"""Seconds until it is tried again to tell of a video of which that failed."""
 _OWNERS = 4096
 
 
@@ -43,7 +45,7 @@ class News:
         self._due: dict[str, float] = {}
         """When a video is to be told of, by the loop's clock."""
         self._told: OrderedDict[str, float] = OrderedDict()
-        """When it was last, if that is not long ago."""
+        """When it was last, or could not be, if that is not long ago."""
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._reading: set[str] = set()
         """Videos that are being read, but those that an event came of meanwhile: what was read
@@ -93,10 +95,7 @@ class News:
                     self.changed(video_id)
             ready = [video_id for video_id, at in self._due.items() if at <= clock()][:_AT_ONCE]
             if ready:
-                try:
-                    await self._tell(ready)
-                except Exception:
-                    _log.exception("watchers could not be told")
+                await self._tell(ready)
                 continue
             self._bell.clear()
             waits = list(self._due.values()) + ([silence] if self._paces else [])
@@ -128,22 +127,51 @@ class News:
         for video_id in video_ids:
             del self._due[video_id]
         self._reading = set(video_ids)
-
-        def read(tx: Transaction) -> list[Seen]:
-            found = (video_rows.get(tx, video_id) for video_id in video_ids)
-            return [look(tx, video) for video in found if video is not None]
-
-        seen = await self._database.read(read)
+        try:
+            found = await self._database.read(lambda tx: [_seen(tx, one) for one in video_ids])
+        except Exception as error:
+            self._failed(video_ids, error)
+            return
+        for video_id, seen in zip(video_ids, found, strict=True):
+            # What is wrong with one video keeps nothing from those who watch others.
+            if isinstance(seen, Exception):
+                self._failed([video_id], seen)
+            elif seen is not None:
+                try:
+                    self._show(seen)
+                except Exception as error:
+                    self._failed([video_id], error)
         now = asyncio.get_running_loop().time()
-        for one in seen:
-            video = one.video
-            self._know(video.id, video.owner)
-            if video.id in self._reading and self._bus.is_watched(video.id, video.owner):
-                self._bus.progress(video.id, video.owner, encoded(self._view, one))
-                self._told[video.id] = now
-                self._told.move_to_end(video.id)
         while self._told and now - next(iter(self._told.values())) > _EVERY:
             self._told.popitem(last=False)
+
+    def _show(self, seen: Seen) -> None:
+        video = seen.video
+        self._know(video.id, video.owner)
+        if video.id in self._reading and self._bus.is_watched(video.id, video.owner):
+            data = encoded(self._view, seen)
+            self._bus.progress(video.id, video.owner, data, video.events)
+            self._note(video.id)
+
+    def _failed(self, video_ids: list[str], error: Exception) -> None:
+        _log.error("watchers could not be told", extra={"videos": video_ids}, exc_info=error)
+        for video_id in video_ids:
+            self._note(video_id)
+            if self._may_be_watched(video_id):
+                self._due.setdefault(video_id, self._told[video_id] + _AGAIN)
+
+    def _note(self, video_id: str) -> None:
+        self._told[video_id] = asyncio.get_running_loop().time()
+        self._told.move_to_end(video_id)
+
+
+def _seen(tx: Transaction, video_id: str) -> Seen | Exception | None:
+    """All rows of a video, or why they cannot be looked up; None if there is no such video."""
+    try:
+        video = video_rows.get(tx, video_id)
+        return None if video is None else look(tx, video)
+    except Exception as error:
+        return error
 
 
 def encoded(view: VideoView, seen: Seen) -> bytes:

@@ -4,6 +4,9 @@ A watcher is live, or behind. Live: the next event in number is written at once.
 number, or a full buffer, puts it behind: then nothing is written any more until it has been
 brought up to date from what is stored. So memory is bounded, and no number is left out or
 doubled, whatever the order of commits, reads and reconnections.
+
+A state knows the number of its video's latest event: where it lacks an event it is not told after
+that. Whoever tells states tells a newer one after each event.
 """
 
 from __future__ import annotations
@@ -73,6 +76,9 @@ class Watcher:
         self._transport: Transport | None = None
         self._heard = 0
         self._news: dict[str, WireProgress] = {}
+        """States that wait, of each video the newest."""
+        self._heard_early: dict[str, int] = {}
+        """Video -> number of its latest event, of those that came before `run`."""
         self._behind = True
         self._over = False
         self._ending = 0
@@ -90,6 +96,9 @@ class Watcher:
         """There is a new event."""
         number = wire.number(by_video=self.by_video)
         self._heard = max(self._heard, number)
+        self._forget_before(wire.event)
+        if self._transport is None:
+            self._heard_early[wire.event.video_id] = wire.event.number
         if self._behind or number <= self.number:
             return
         if number != self.number + 1 or self._is_full():
@@ -102,7 +111,9 @@ class Watcher:
         if self._videos is not None and wire.video_id not in self._videos:
             return
         if self._behind or self._is_full():
-            self._news[wire.video_id] = wire
+            waiting = self._news.get(wire.video_id)
+            if waiting is None or waiting.number <= wire.number:
+                self._news[wire.video_id] = wire
             self._fall_behind()
         else:
             self._put_progress(wire)
@@ -156,7 +167,11 @@ class Watcher:
         if beginning:
             self._write(beginning)
         for wire in news:
-            self._news.setdefault(wire.video_id, wire)
+            early = self._heard_early.get(wire.video_id, 0)
+            waiting = self._news.get(wire.video_id)
+            if wire.number >= early and (waiting is None or waiting.number < wire.number):
+                self._news[wire.video_id] = wire
+        self._heard_early.clear()
         self._over = over
         while not self._is_over():
             if self._behind:
@@ -188,20 +203,27 @@ class Watcher:
         assert self._transport is not None
         event = wire.event
         self.number = wire.number(by_video=self.by_video)
+        self._forget_before(event)
         if self._videos is not None and event.video_id not in self._videos:
             return
         self._silent = 0
         self._transport.write(wire.encoded(by_video=self.by_video, chunked=self._chunked))
-        if event.kind == "removed":
-            self._news.pop(event.video_id, None)
         if self._last(event):
             if event.kind == "removed":
                 self._end()
             else:
                 self._ending = 1
 
+    def _forget_before(self, event: Event) -> None:
+        """A state that waits and lacks `event` would come too late."""
+        waiting = self._news.get(event.video_id)
+        if waiting is not None and waiting.number < event.number:
+            del self._news[event.video_id]
+
     def _put_progress(self, wire: WireProgress) -> None:
         assert self._transport is not None
+        if self.by_video and wire.number < self.number:
+            return
         self._silent = 0
         self._transport.write(wire.encoded(chunked=self._chunked))
         if self._ending:
@@ -212,7 +234,8 @@ class Watcher:
             await self._drained(drain)
             page: list[Event] = []
             if self._heard > self.number:
-                page = await self._stored(self.number, _PAGE)
+                # No further than was heard: states that lack the rest may still come.
+                page = await self._stored(self.number, min(_PAGE, self._heard - self.number))
                 if not page or self._gap(page[0]):
                     self._end()  # what is lacking has expired: it may come again for a snapshot
             for event in page:

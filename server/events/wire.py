@@ -26,7 +26,7 @@ class Wire:
         key = by_video, chunked
         if key not in self._encoded:
             number = self.number(by_video=by_video)
-            data = sse.event(self.event.data.encode(), self.event.kind, number=number)
+            data = sse.event(self.event.data.encode(), self.event.kind, identity=number)
             self._encoded[key] = sse.chunk(data) if chunked else data
         return self._encoded[key]
 
@@ -34,8 +34,10 @@ class Wire:
 class WireProgress:
     """Unnumbered state of a video."""
 
-    def __init__(self, video_id: str, data: bytes) -> None:
+    def __init__(self, video_id: str, data: bytes, number: int) -> None:
+        """`number` is that of the video's latest event when its state was looked at."""
         self.video_id = video_id
+        self.number = number
         self._plain = sse.event(data, "progress")
         self._chunk = sse.chunk(self._plain)
 

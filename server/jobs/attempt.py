@@ -42,7 +42,6 @@ from server.pipeline.messages import (
 from server.settings import Allowance, Patience
 from storage.database import Database, Transaction
 from storage.editions import Editions
-from storage.errors import ReelraceError
 from storage.model import now
 from storage.records import events as event_rows
 from storage.records import jobs as job_rows
@@ -236,8 +235,7 @@ class Attempt:
             self._end_cut(message)
             self._watch.published(time.monotonic())
         elif isinstance(message, Failed):
-            kind = ReelraceError.known.get(message.code, JobError)
-            raise (kind if issubclass(kind, JobError) else JobError)(message.detail)
+            raise checks.failure(message)
         self._watch.moved(time.monotonic())
 
     def _piece(self, header: PieceHeader, size: int, process: Process) -> None:

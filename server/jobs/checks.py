@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from server.job_errors import Crashed, JobError
+from server.job_errors import Crashed, Hung, JobError, PoseFailed, PoseUnavailable
 from server.outputs.port import RENDITIONS, SUFFIXES, OutputFacts
 from server.pipeline.cutter import Grid
-from server.pipeline.messages import CutEnd, Done, Facts, PieceHeader, Progress
+from server.pipeline.messages import CutEnd, Done, Facts, Failed, PieceHeader, Progress
 from storage.errors import ReelraceError
 from storage.model import Piece
 
@@ -36,6 +36,8 @@ _APART = Fraction(1, 10)
 _NOTICES = 128
 """Twice as many as there may be tracks."""
 _DETAIL = 200
+_OURS = (Crashed, Hung, PoseFailed, PoseUnavailable)
+"""What only the server says of its processes."""
 
 
 def facts(said: Facts) -> None:
@@ -54,6 +56,7 @@ def facts(said: Facts) -> None:
         _demand(bool(_NAME.fullmatch(output.name)), "name")
         _demand(output.kind in SUFFIXES, "kind")
         _demand((output.kind == "pose") == (output.name == "pose"), "name")
+        _demand(output.kind != "pose" or output.timescale == said.timescale, "timescale")
         _demand(len(init) <= _INIT_LIMIT, "init segment's size")
         _demand(bool(init) == (output.kind in RENDITIONS), "init segment")
         _demand(bool(_CODEC.fullmatch(output.codec)), "codec")
@@ -109,12 +112,24 @@ def whole(said: CutEnd, pieces: Sequence[Piece], facts: Facts) -> None:
 def done(said: Done, next_cut: int) -> None:
     """Every cut is published; early ends have a code that is known, notices are short."""
     _demand(0 < said.cuts == next_cut, "number of all cuts")
-    early = ReelraceError.known.get(said.early or "", ReelraceError)
-    _demand(said.early is None or issubclass(early, JobError), "code of an early end")
+    _demand(said.early is None or _own(said.early) is not None, "code of an early end")
     _demand(len(said.notices) <= _NOTICES, "notices")
     for notice in said.notices:
         _demand(bool(_NOTICE.fullmatch(notice.code)), "code of a notice")
         _demand(len(notice.detail) <= _DETAIL, "detail of a notice")
+
+
+def failure(said: Failed) -> JobError:
+    """What it failed with: an error that can be its own."""
+    kind = _own(said.code)
+    if kind is None:
+        raise Crashed("what it said makes no sense: failure")
+    return kind(said.detail)
+
+
+def _own(code: str) -> type[JobError] | None:
+    kind = ReelraceError.known.get(code, ReelraceError)
+    return kind if issubclass(kind, JobError) and kind not in _OURS else None
 
 
 def progress(said: Progress) -> None:

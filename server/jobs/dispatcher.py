@@ -212,6 +212,7 @@ class Dispatcher:
 
     async def _go_through(self, view: _View) -> bool:
         """Queues what can be; whether others, which still arrive, wait for a place."""
+        waiting = self._left_out  # somebody whom this look may not show
         owners = Counter(standing.owner for standing in view.working)
         taken = Counter(standing.complete for standing in view.working)
         places = {True: self._places.whole, False: self._places.growing}
@@ -229,6 +230,8 @@ class Dispatcher:
                 continue
             if full:
                 self._left_out = crowded = True
+            elif waiting:
+                self.ring()  # a look at all decides who gets the free place
             elif await self._database.write(partial(self._queue, standing.job_id)):
                 owners[standing.owner] += 1
                 taken[standing.complete] += 1

@@ -33,6 +33,8 @@ _STARTING = 60.0
 _AHEAD = 6
 """Full cuts of which pictures may come before the first of them is published: an encoder looks
 ahead, the last cut may be long, and there is one on either side of what sound lags behind."""
+_LATEST = 10_000_000
+"""Seconds after which no picture comes."""
 _LAG = 20
 """Seconds besides: for so long a cut may wait for sound before silence takes its place."""
 
@@ -111,20 +113,26 @@ class Posing:
         self.unavailable = self._processes.fault
         shared = pictures.create()
         if self.unavailable is None:
-            settings = self._settings
-            start = PoseStart(
-                model=settings.pose_model, people=settings.pose_people, memory=settings.memory
-            )
-            seen = pictures.read_only(shared)
             try:
-                self._process = self._processes.start(start, seen)
-            except OSError as error:
+                self._process = self._start(shared)
+            except BaseException as error:
                 os.close(shared)
-                raise PoseFailed(f"no process: {error}", self._first_cut) from error
-            finally:
-                os.close(seen)
+                if isinstance(error, OSError):
+                    raise PoseFailed(f"no process: {error}", self._first_cut) from error
+                raise
             self._process.link.on_silence = self._in_mid_message
         return shared
+
+    def _start(self, shared: int) -> Process:
+        settings = self._settings
+        start = PoseStart(
+            model=settings.pose_model, people=settings.pose_people, memory=settings.memory
+        )
+        seen = pictures.read_only(shared)
+        try:
+            return self._processes.start(start, seen)
+        finally:
+            os.close(seen)
 
     def settle(self, outputs: Collection[OutputFacts], tell: Callable[[Free], None]) -> None:
         """What the media process makes; `tell` it that a slot is free."""
@@ -156,7 +164,7 @@ class Posing:
         _demand(said.width > 0 and said.height > 0 and 3 * said.width * said.height <= SEEN)
         _demand(0 <= said.slot < pictures.SLOTS)
         _demand(said.slot not in [sent.slot for sent in self._sent])
-        _demand(self._tick < said.tick < 1 << 62)
+        _demand(facts is not None and self._tick < said.tick <= _LATEST * facts.timescale)
         _demand(said.cut == self._first_cut and not self._cuts if said.warm else True)
         _demand(next_cut <= said.cut and said.cut >= max(self._cuts, default=0))
         _demand(sum(cut.pictures for cut in self._cuts.values()) < self._most)

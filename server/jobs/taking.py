@@ -11,7 +11,7 @@ from itertools import chain
 
 import msgspec
 
-from server.job_errors import Crashed
+from server.job_errors import Crashed, PoseFailed
 from server.jobs.finish import finish_edition
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move
@@ -21,6 +21,7 @@ from server.settings import MediaSettings, OutputKind
 from storage import queue as queue_rows
 from storage.database import Database, Transaction
 from storage.editions import Editions
+from storage.errors import DiskFull
 from storage.model import Cut, Edition, Job, Output, Video, new_id, now
 from storage.records import editions as edition_rows
 from storage.records import jobs as job_rows
@@ -31,6 +32,8 @@ from storage.sources import Sources
 
 ATTEMPTS = 100
 """Attempts at a job in all."""
+_FAULTLESS = (PoseFailed.code, DiskFull.code)
+"""What ends attempts that resume as they should: the next one need not begin at byte 0."""
 
 Enqueue = Callable[[Transaction, Job], None]
 """Puts a job into the queue, in the transaction that is given."""
@@ -126,7 +129,7 @@ class Taking:
             length=source.length if source.ended else None,
             promised=source.length,
             resume=resume_of(cut) if cut else None,
-            thorough=job.misses > 0,
+            thorough=job.misses > 0 and job.error_code not in _FAULTLESS,
         )
         outputs = edition_rows.outputs(tx, edition.id)
         poses = poses_of(tx, job, edition.id)

@@ -232,7 +232,8 @@ class Worker:
             job_rows.note(tx, taken.job.id, {"edition_id": None, "pose_faults": "{}"})
             move(tx, taken.job, Action.RETRY)
 
-        await self._database.write(forget)
+        with contextlib.suppress(Fenced):  # removed, or taken by another: the queue sees that
+            await self._database.write(forget)
 
     async def _failed(self, taken: Taken, error: JobError | DiskFull) -> None:
         """Again, if another attempt may do better; else the job ends with what there is."""

@@ -12,7 +12,7 @@ from itertools import pairwise
 import av
 from av.video.frame import PictureType
 
-from server.outputs.port import Plan
+from server.outputs.port import OutputFacts, Plan
 
 _BITEXACT = av.codec.context.Flags.bitexact
 _QUALITY = 4
@@ -29,6 +29,20 @@ def fitting(plan: Plan, side: int) -> tuple[int, int]:
     factor = min(Fraction(1), Fraction(side, max(top.width, top.height)))
     width, height = (max(2, round(length * factor / 2) * 2) for length in (top.width, top.height))
     return width, height
+
+
+def facts(plan: Plan, kind: str, width: int, height: int) -> OutputFacts:
+    """What is told of an output of JPEGs; there is one of a kind."""
+    return OutputFacts(
+        name=kind,
+        kind=kind,
+        codec="jpeg",
+        timescale=plan.timescale,
+        peak=0,
+        average=0,
+        width=width,
+        height=height,
+    )
 
 
 def level_for(plan: Plan, width: int, height: int) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import av
 
-from server.outputs.port import OutputFacts, Picture, Piece, Plan, Publish
-from server.outputs.still import Shrinker, fitting, jpeg, level_for
+from server.outputs.port import Picture, Piece, Plan, Publish
+from server.outputs.still import Shrinker, facts, fitting, jpeg, level_for
 from server.protocols.webvtt import first_tile
 
 _SIDE = 160
@@ -29,16 +29,7 @@ class Storyboard:
     def __init__(self, plan: Plan, publish: Publish) -> None:
         width, height = fitting(plan, _SIDE)
         self.level = level_for(plan, width, height)
-        self.facts = OutputFacts(
-            name="storyboard",
-            kind="storyboard",
-            codec="jpeg",
-            timescale=plan.timescale,
-            peak=0,
-            average=0,
-            width=width,
-            height=height,
-        )
+        self.facts = facts(plan, "storyboard", width, height)
         self._publish = publish
         self._shrink = Shrinker(plan, self.level, width, height)
         self._interval = plan.storyboard_seconds * plan.timescale

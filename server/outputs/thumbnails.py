@@ -14,8 +14,8 @@ from typing import NamedTuple
 import av
 from av.video.reformatter import Interpolation
 
-from server.outputs.port import OutputFacts, Picture, Piece, Plan, Publish
-from server.outputs.still import Shrinker, fitting, jpeg, level_for
+from server.outputs.port import Picture, Piece, Plan, Publish
+from server.outputs.still import Shrinker, facts, fitting, jpeg, level_for
 
 _SIDE = 640
 """Pixels of the long side; fewer if the video has fewer."""
@@ -50,16 +50,7 @@ class Thumbnails:
     def __init__(self, plan: Plan, publish: Publish) -> None:
         width, height = fitting(plan, _SIDE)
         self.level = level_for(plan, width, height)
-        self.facts = OutputFacts(
-            name="thumbnails",
-            kind="thumbnails",
-            codec="jpeg",
-            timescale=plan.timescale,
-            peak=0,
-            average=0,
-            width=width,
-            height=height,
-        )
+        self.facts = facts(plan, "thumbnails", width, height)
         self._publish = publish
         self._shrink = Shrinker(plan, self.level, width, height)
         self._timescale = plan.timescale

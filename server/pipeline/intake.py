@@ -32,6 +32,8 @@ AUDIO_CODECS = (
 _CODECS = f"{VIDEO_CODECS},{AUDIO_CODECS}"
 _BUFFER = 65_536
 _CHANNELS_LIMIT = 16
+_LEAN = 1920 * 1088
+"""Pixels of a picture that one thread decodes in less time than it takes to find poses in it."""
 
 S = TypeVar("S", av.VideoStream, av.AudioStream)
 
@@ -122,7 +124,7 @@ def _tracks(
     if video is None and audio is None:
         raise UnsupportedCodec(notices[0].detail) if notices else NoMedia()
     if video is not None:
-        _prepare(video.codec_context, settings, settings.decoder_threads)
+        _prepare(video.codec_context, settings, _threads(video.codec_context, settings))
         video.thread_type = "AUTO"
     if audio is not None:
         _prepare(audio.codec_context, settings, 1)
@@ -130,6 +132,13 @@ def _tracks(
         if stream is not video and stream is not audio:
             stream.discard = av.stream.Discard.all
     return Opened(has_sample_table, container, video, audio, notices)
+
+
+def _threads(context: av.VideoCodecContext, settings: MediaSettings) -> int:
+    """One decodes faster than poses are found; others would only take their time from that."""
+    only_poses = settings.outputs == ("pose",)
+    lean = context.width * context.height <= _LEAN
+    return 1 if only_poses and lean else settings.decoder_threads
 
 
 def _prepare(context: av.CodecContext, settings: MediaSettings, threads: int) -> None:

@@ -7,9 +7,11 @@ picture's width and height, z has the scale of x, and `world` is in metres from 
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,6 +29,7 @@ world."""
 PERSON = 4 * VALUES
 """Bytes of one person: the numbers are 32-bit floats."""
 _MOST = 1e4
+_MARK = re.compile(r"(?:([0-9]{1,9}):)?([0-9]{1,15})|([0-9]{1,9}):")
 _DIGITS, _SURE = 5, 3
 """Decimals that are kept: of places, and of how sure it is that a landmark is seen."""
 
@@ -51,6 +54,33 @@ class Heading(msgspec.Struct, frozen=True):
 
     index: int
     time: float
+
+
+class Mark(NamedTuple):
+    """How far a stream of a video's frames is, which the ids of its events tell.
+
+    Of a video's first edition an id is the frame's index: `12`. Frames of another edition have
+    the same indexes again, so there the edition comes before it: `1:12`, and `1:` before any.
+    """
+
+    edition: int
+    """How many the video showed before."""
+    frame: int
+    """Index of the last one that was told; -1 before any."""
+
+    def __str__(self) -> str:
+        frame = "" if self.frame < 0 else str(self.frame)
+        return f"{self.edition}:{frame}" if self.edition or not frame else frame
+
+
+def mark(text: str | None) -> Mark | None:
+    """The mark in a Last-Event-ID; None for what we never sent."""
+    found = _MARK.fullmatch(text or "")
+    if found is None:
+        return None
+    if found[3] is not None:
+        return Mark(int(found[3]), -1)
+    return Mark(int(found[1] or 0), int(found[2]))
 
 
 def codec(model: str) -> str:

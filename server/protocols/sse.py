@@ -10,10 +10,10 @@ HEADERS = {
 _MOST = 1 << 53
 
 
-def event(data: bytes, kind: str, *, number: int | None = None) -> bytes:
-    """One event. `data` has no line breaks (JSON has none); with a number it has an id."""
-    identity = b"" if number is None else b"id: %d\n" % number
-    return b"%sevent: %s\ndata: %s\n\n" % (identity, kind.encode(), data)
+def event(data: bytes, kind: str, *, identity: int | str | None = None) -> bytes:
+    """One event. `data` has no line breaks (JSON has none); `identity` is its id, if it has one."""
+    head = "" if identity is None else f"id: {identity}\n"
+    return b"%sevent: %s\ndata: %s\n\n" % (head.encode(), kind.encode(), data)
 
 
 def retry(milliseconds: int) -> bytes:

@@ -8,13 +8,14 @@ from storage.database import Transaction
 from storage.model import Video
 
 _COLUMNS = """id, owner, title, filename, source_id, edition_id, access, access_version, outputs,
-    details, created_at"""
+    details, created_at, events, replaced"""
 
 
 def create(tx: Transaction, video: Video) -> None:
     tx.execute(
         f"""insert into videos ({_COLUMNS}) values (:id, :owner, :title, :filename, :source_id,
-            :edition_id, :access, :access_version, :outputs, :details, :created_at)""",
+            :edition_id, :access, :access_version, :outputs, :details, :created_at, :events,
+            :replaced)""",
         msgspec.structs.asdict(video),
     )
 
@@ -69,7 +70,9 @@ def give(tx: Transaction, video_id: str, owner: str) -> None:
 def show(tx: Transaction, video_id: str, edition_id: str) -> None:
     """From now on the video is this edition."""
     tx.execute(
-        "update videos set edition_id = :edition where id = :id",
+        """update videos set edition_id = :edition,
+             replaced = case when edition_id <> :edition then replaced + 1 else replaced end
+           where id = :id""",
         {"id": video_id, "edition": edition_id},
     )
 

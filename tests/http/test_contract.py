@@ -125,10 +125,18 @@ def test_events(server: Server, clips: Clips) -> None:
 def test_streams_that_are_refused(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", streams_per_owner=1, max_streams=2).start()
     try:
-        with Stream(server):
-            assert ask(server, "GET", "api/events", server.session).status_code == 429
-            with Stream(server, headers={"X-User-Session": "x" * 40}):
+        poses = {}
+        for session in ("x" * 40, "y" * 40):
+            created = server.create(10, body=b"", **{"X-User-Session": session})
+            poses[session] = f"api/videos/{created.headers['Reelrace-Video-Id']}/pose/stream"
+        mine, other = ({"X-User-Session": session} for session in poses)
+        paths = list(poses.values())
+        with Stream(server, headers=mine):
+            assert ask(server, "GET", "api/events", mine).status_code == 429
+            assert ask(server, "GET", paths[0], mine).status_code == 429
+            with Stream(server, headers={"X-User-Session": "z" * 40}):
                 assert ask(server, "GET", "api/events").status_code == 503
+                assert ask(server, "GET", paths[1], other).status_code == 503
     finally:
         server.end()
 

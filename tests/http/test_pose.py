@@ -130,6 +130,36 @@ def test_the_stream_goes_on_where_it_was_and_ends(posing: Server, done: dict[str
     assert posing.get(f"{path}?from=x").status_code == 400
 
 
+def test_another_edition_begins_anew(posing: Server, person: Path, tmp_path: Path) -> None:
+    """A file whose end is missing is worked on again: its frames are those of another edition."""
+    data = person.read_bytes()
+    cut_off = tmp_path / "cut off.mkv"
+    cut_off.write_bytes(data[: len(data) * 6 // 10])
+    video = posing.finished(posing.upload(cut_off))
+    assert (video["state"], video["error"]["code"]) == ("partial", "truncated")
+    count = video["pose"]["frames"]
+    assert count > 10
+    path = f"api/videos/{video['id']}/pose/stream"
+    first = events(posing.get(path))
+    assert [event.get("id") for event in first[1:]] == [*map(str, range(count)), None]
+    answer = requests.post(
+        urljoin(posing.url, f"api/videos/{video['id']}/retry"), headers=posing.session, timeout=60
+    )
+    assert answer.status_code == 202
+    again = events(CONTRACT.check(posing.get(path, **{"Last-Event-ID": str(count - 1)})))
+    kinds = CONTRACT.part("pose")["Kinds"]
+    assert {event["event"] for event in again[1:]} == set(kinds)
+    for event in again[1:]:
+        assert not CONTRACT.fault(kinds[event["event"]], msgspec.json.decode(event["data"]))
+    assert again[1] == {"id": "1:", "event": "reset", "data": "{}"}
+    ids = [event.get("id") for event in again[2:]]
+    assert ids == [*(f"1:{n}" for n in range(count)), None]
+    assert again[-1]["event"] == "end"
+    assert posing.get(path, **{"Last-Event-ID": f"1:{count - 1}"}).status_code == 204
+    rest = events(posing.get(path, **{"Last-Event-ID": f"1:{count - 2}"}))
+    assert rest[1]["id"] == f"1:{count - 1}"
+
+
 def test_what_is_anothers_is_not_there(posing: Server, done: dict[str, Any]) -> None:
     for name in ("pose.ndjson", "pose/stream"):
         url = urljoin(posing.url, f"api/videos/{done['id']}/{name}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -158,3 +159,32 @@ def test_uploads_of_older_servers_stay(tmp_path: Path) -> None:
         assert source == Source("s", 9, ended=False, owner="somebody")
     finally:
         database.close()
+
+
+def test_a_connection_that_broke_is_replaced(database: Database) -> None:
+    """Those who shared it are told, and the next one has a new one."""
+
+    def breaks(tx: Transaction) -> None:
+        tx._connection.close()
+
+    gate = threading.Event()
+    database.submit(lambda _: gate.wait())
+    works: list[Future[Any]] = [database.submit(work) for work in (add(1), breaks, add(2))]
+    gate.set()
+    wait(works, timeout=20)
+    assert all(isinstance(work.exception(0), sqlite3.ProgrammingError) for work in works)
+    assert database.submit(add(3)).result(20) == 1
+
+
+async def test_a_read_that_broke_its_connection_ends_alone(database: Database) -> None:
+    def breaks(tx: Transaction) -> None:
+        tx._connection.close()
+
+    def ends(tx: Transaction) -> None:
+        tx.execute("commit")
+
+    async with asyncio.timeout(20):
+        for work in (breaks, ends):
+            with pytest.raises(sqlite3.Error):
+                await database.read(work)
+            assert await database.read(numbers) == []

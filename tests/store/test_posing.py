@@ -236,6 +236,7 @@ def keeping(link: Link) -> None:
         [look(0, 0, 1), look(1, 0, 1)],  # a slot that is taken
         [look(5, 0, 1), look(5, 0, 2)],  # the same time
         [look(-1, 0)],
+        [look(1 << 61, 0)],  # milliseconds of which no message can tell
         [look(0, 0, width=65)],
         [look(0, 0, height=0)],
         [look(0, 0), look(100, 1), look(200, 0)],  # back to an earlier cut

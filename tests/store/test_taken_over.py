@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.job_errors import Crashed, Hung, JobError, Limits
+from server.job_errors import Crashed, Encrypted, Hung, Limits
 from server.jobs.publishing import EditionChanged
 from server.jobs.watch import TALK, Stopped
 from server.pipeline.messages import Done, Facts, Failed, Link, Notice, Progress
@@ -20,6 +20,7 @@ from server.settings import Allowance, Patience
 from storage.database import Transaction
 from storage.errors import DiskFull
 from storage.records import editions as edition_rows
+from storage.records import jobs as job_rows
 from storage.records import uploads as upload_rows
 from tests.support.scripted import (
     FACTS,
@@ -239,12 +240,28 @@ async def test_a_cut_before_anything_is_settled(workplace: Workplace) -> None:
         await attempt(workplace, lambda link: link.send(end(0)))
 
 
-async def test_an_unknown_code_is_just_a_failure(workplace: Workplace) -> None:
-    for code in ("no such code", "disk_full", "fenced", "internal"):
-        failed = Failed(code=code, detail="")
-        with pytest.raises(JobError) as caught:
-            await attempt(workplace, after_facts(partial(Link.send, message=failed)))
-        assert type(caught.value) is JobError
+@pytest.mark.parametrize("code", ["no such code", "disk_full", "fenced", "pose_failed", "hung"])
+async def test_it_cannot_fail_with_what_others_say(workplace: Workplace, code: str) -> None:
+    failed = Failed(code=code, detail="")
+    with pytest.raises(Crashed, match="no sense"):
+        await attempt(workplace, after_facts(partial(Link.send, message=failed)))
+
+
+async def test_it_fails_with_what_it_says(workplace: Workplace) -> None:
+    failed = Failed(code="encrypted", detail="a key")
+    with pytest.raises(Encrypted, match="a key"):
+        await attempt(workplace, after_facts(partial(Link.send, message=failed)))
+
+
+@pytest.mark.parametrize(
+    ("code", "thorough"), [("crashed", True), ("resume_mismatch", True), ("pose_failed", False)]
+)
+async def test_only_doubts_in_itself_make_an_attempt_read_all_again(
+    workplace: Workplace, code: str, *, thorough: bool
+) -> None:
+    noted = {"misses": 1, "error_code": code}
+    workplace.write(lambda tx: job_rows.note(tx, workplace.job_id, noted))
+    assert (await workplace.take()).start.thorough == thorough
 
 
 async def test_an_ended_source_is_all_there(workplace: Workplace) -> None:

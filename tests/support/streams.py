@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
+import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -12,6 +15,34 @@ from urllib.parse import urlsplit
 from tests.support.server import Server
 
 NONE: Mapping[str, str] = {}
+
+
+class Line:
+    """A connection whose reader takes bytes when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.waiting = 0
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+        self.waiting += len(data)
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+    def numbers(self) -> list[int]:
+        return [int(found) for found in re.findall(rb"^id: (\d+)$", self.sent, re.MULTILINE)]
 
 
 class Told(NamedTuple):
@@ -39,6 +70,7 @@ class Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.answer.close()  # it may have taken over the socket
         self._connection.close()
 
     def next(self) -> Told:
@@ -94,3 +126,26 @@ def numbers(events: list[Told]) -> list[int]:
 def resumed(server: Server, stream: Stream, path: str = "api/events") -> Stream:
     """The same stream again, as a browser comes back."""
     return Stream(server, path, {"Last-Event-ID": str(stream.last)})
+
+
+def raw(server: Server, path: str = "/api/events", version: str = "1.1") -> socket.socket:
+    """A stream on a socket that takes little."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(60)
+    sock.connect(("127.0.0.1", server.port))
+    session = server.session["X-User-Session"]
+    sock.sendall(
+        f"GET {path} HTTP/{version}\r\nHost: 127.0.0.1\r\n"
+        f"X-User-Session: {session}\r\n\r\n".encode()
+    )
+    return sock
+
+
+def read_until(sock: socket.socket, text: bytes) -> bytes:
+    found = b""
+    while text not in found:
+        data = sock.recv(65536)
+        assert data, found[-300:]
+        found += data
+    return found

@@ -89,7 +89,10 @@ def test_facts_that_make_no_sense(said: Facts) -> None:
 
 def test_an_analysis_may_find_nothing() -> None:
     pose = msgspec.structs.replace(OUTPUT, name="pose", kind="pose", codec="json")
-    checks.facts(msgspec.structs.replace(FACTS, outputs=[pose], inits=[b""]))
+    only = msgspec.structs.replace(FACTS, outputs=[pose], inits=[b""])
+    checks.facts(only)
+    with pytest.raises(Crashed):
+        checks.facts(msgspec.structs.replace(only, timescale=pose.timescale + 1))
     nothing = msgspec.structs.replace(PIECE, output="pose", frames=0, keyframes=[])
     checks.piece(nothing, 0, {"pose": pose}, 3)
 
@@ -141,6 +144,8 @@ def finished(**changes: object) -> Callable[[], None]:
         finished(early=""),
         finished(early="no such code"),
         finished(early="disk_full"),
+        finished(early="pose_failed"),
+        finished(early="crashed"),
         finished(notices=[Notice("times_jump")] * 129),
         finished(notices=[Notice("<b>")]),
         finished(notices=[Notice("times_jump", "x" * 201)]),

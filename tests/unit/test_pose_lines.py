@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.protocols import pose
 
@@ -76,3 +78,22 @@ def test_models_are_those_that_are_built() -> None:
     built = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(built)
     assert {size.name: size.bundle for size in built.SIZES} == pose.MODELS
+
+
+@given(st.integers(0, 10**9 - 1), st.integers(-1, 10**15 - 1))
+def test_a_mark_is_read_as_it_is_written(edition: int, frame: int) -> None:
+    mark = pose.Mark(edition, frame)
+    assert pose.mark(str(mark)) == mark
+    assert str(mark).isdigit() == (edition == 0 and frame >= 0)
+
+
+def test_the_mark_of_a_first_edition_is_the_index() -> None:
+    marks = [pose.Mark(0, 12), pose.Mark(1, 12), pose.Mark(1, -1)]
+    assert [str(mark) for mark in marks] == ["12", "1:12", "1:"]
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", ":", ":1", "-1", "1:-1", "1:2:3", "x", " 1", "1\n", "\u0663", "9" * 16]
+)
+def test_what_was_never_told_is_no_mark(text: str | None) -> None:
+    assert pose.mark(text) is None

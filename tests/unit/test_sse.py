@@ -12,7 +12,7 @@ from storage.model import Event
 
 
 def test_an_event_is_written_as_the_standard_says() -> None:
-    assert sse.event(b'{"a":1}', "cut", number=7) == b'id: 7\nevent: cut\ndata: {"a":1}\n\n'
+    assert sse.event(b'{"a":1}', "cut", identity=7) == b'id: 7\nevent: cut\ndata: {"a":1}\n\n'
     assert sse.event(b"{}", "progress") == b"event: progress\ndata: {}\n\n"
     assert sse.retry(2000) == b"retry: 2000\n\n"
     assert sse.HEARTBEAT.startswith(b":")
@@ -51,5 +51,5 @@ def test_an_event_is_encoded_once_for_all_of_a_kind() -> None:
     assert wire.encoded(by_video=True, chunked=False) is of_video
     assert wire.encoded(by_video=False, chunked=False).startswith(b"id: 12\n")
     assert wire.encoded(by_video=True, chunked=True) == sse.chunk(of_video)
-    state = WireProgress("v", b"{}")
+    state = WireProgress("v", b"{}", 0)
     assert state.encoded(chunked=True) == sse.chunk(state.encoded(chunked=False))
