@@ -114,6 +114,8 @@ async def test_who_comes_and_goes_misses_nothing_and_gets_nothing_twice(tmp_path
         last: str | None = None
         while "end" not in found:
             async with place.follow(last) as stream:
+                if stream.answer.status == 204:  # everything had been told before
+                    found.append("end")
                 for _ in range(chance.randrange(1, 12)):
                     told = await stream.next()
                     if told is None:

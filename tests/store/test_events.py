@@ -208,3 +208,17 @@ def test_editions_that_nobody_shows_or_makes_are_erased(store: Store) -> None:
     there = [store.directory.edition(edition).exists() for edition in (shown, made, replaced)]
     assert there == [True, True, False]
     assert store.database.submit(edition_rows.ids).result() == {shown, made}
+
+
+def test_a_video_counts_the_editions_that_it_showed_before(store: Store) -> None:
+    """An edition that is shown again, after a fall say, is the same one."""
+    video = store.videos[0]
+    counted = []
+    for edition in ("a", "a", "b", "b", "c"):
+        store.database.submit(
+            partial(video_rows.show, video_id=video.id, edition_id=edition)
+        ).result()
+        found = store.database.submit(partial(video_rows.get, video_id=video.id)).result()
+        assert found is not None
+        counted.append((found.edition_id, found.replaced))
+    assert counted == [("a", 0), ("a", 0), ("b", 1), ("b", 1), ("c", 2)]
