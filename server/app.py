@@ -34,6 +34,7 @@ from server.api.rufh import Rufh
 from server.api.sessions import sessions
 from server.api.shelf import Shelf
 from server.api.streams import Streams
+from server.api.turns import turns
 from server.api.unfinished import Unfinished
 from server.api.uploads import Uploads
 from server.api.urls import Urls
@@ -219,7 +220,7 @@ async def house(
             Pages(web_root()),
         )
         ours = hosts(urls, settings.host, settings.allowed_hosts)
-        app = web.Application(middlewares=[problems, ours, sessions(urls, kept.secret)])
+        app = web.Application(middlewares=[turns(), problems, ours, sessions(urls, kept.secret)])
         app.on_response_prepare.append(cors)
         app.add_routes([route for room in rooms for route in room.routes()])
 

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from server.api.creating import joined_offset
 from server.api.quotas import Quotas
-from server.api.receiving import Body, Holder, Receiver
+from server.api.receiving import Holder, Receiver
+from server.api.turns import Body
 from server.errors import BodyTooLong, EncodingRefused, NotFound, UploadExpired
 from server.jobs.removal import Removal
 from storage.database import Database, Transaction

@@ -14,6 +14,7 @@ from typing import TypeVar
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from server.api.turns import flow
 from server.errors import BodyTimeout, FormInvalid
 
 _T = TypeVar("_T")
@@ -81,6 +82,7 @@ class Form:
                 raise FormInvalid(f"{part.name or 'a part'!r} has too many bytes to be passed over")
 
     async def _in_time(self, reading: Awaitable[_T]) -> _T:
+        flow(self._request)
         try:
             async with asyncio.timeout(self._patience):
                 with _legible():

@@ -13,8 +13,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
-from typing import Protocol
 
+from server.api.turns import Body
 from server.errors import (
     BodyTimeout,
     ChecksumMismatch,
@@ -31,6 +31,9 @@ from storage.records import uploads as upload_rows
 from storage.sources import Sources, Writer
 
 _CHUNK = 1 << 20
+_LEAST = 1 << 12
+"""Bytes that a body must bring in the time that it may be silent for: so nobody holds a connection
+with a byte now and then. The slowest networks bring ten times as much."""
 _MARK_EVERY = 1 << 24
 """Bytes of one body after which its offset is synced and recorded in passing."""
 
@@ -40,20 +43,15 @@ Room = Callable[[int, int], Awaitable[int]]
 raises why these may not."""
 
 
-class Body(Protocol):
-    """Where bytes come from: the content of a request, or a part of it."""
-
-    async def read(self, n: int = -1, /) -> bytes:
-        """At most so many bytes; empty at the end."""
-        ...
-
-
 class Holder:
     """The request that writes into an upload."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, patience: float) -> None:
+        """`patience`: seconds in which `_LEAST` bytes must come, or the end."""
         self._body = body
         self._ahead = b""
+        self._patience = self._left = patience
+        self._brought = 0
         self._scope: asyncio.Timeout | None = None
         self._error: Exception | None = None
         self.received = -1
@@ -71,21 +69,26 @@ class Holder:
         """What ended the body, if it was not its own end."""
         return self._error or BodyTimeout()
 
-    async def read(self, patience: float) -> bytes:
+    async def read(self) -> bytes:
         """The next bytes; empty at the end. Raises `BodyTimeout`, or what `end` was given."""
         if self._error is not None:
             raise self._error
         if self._ahead:
             data, self._ahead = self._ahead, b""
             return data
+        begun = time.monotonic()
         try:
-            async with asyncio.timeout(patience) as self._scope:
+            async with asyncio.timeout(self._left) as self._scope:
                 data = await self._body.read(_CHUNK)
         except TimeoutError:
             raise self.why() from None
         finally:
             self._scope = None
         self.moved = time.monotonic()
+        self._left -= self.moved - begun
+        self._brought += len(data)
+        if self._brought >= _LEAST:
+            self._left, self._brought = self._patience, 0
         return data
 
     def put_back(self, data: bytes) -> None:
@@ -140,7 +143,7 @@ class Receiver:
             await self._outlast(upload_id, holder, offset)
         if self._draining:
             raise Draining
-        holder = self._holders[upload_id] = Holder(body)
+        holder = self._holders[upload_id] = Holder(body, self._body_timeout)
         try:
             yield holder
         finally:
@@ -152,7 +155,7 @@ class Receiver:
         """Leaves out the first `size` bytes of a body, which are there already; they are part of
         what was promised of it."""
         loop = asyncio.get_running_loop()
-        while size and (data := await holder.read(self._body_timeout)):
+        while size and (data := await holder.read()):
             there, rest = data[:size], data[size:]
             size -= len(there)
             holder.put_back(rest)
@@ -250,7 +253,7 @@ class Receiver:
     async def _body(self, holder: Holder, received: int, room: Room) -> AsyncIterator[bytes]:
         """What arrives, in pieces of at most a megabyte; never more than there is room for."""
         most = received
-        while data := await holder.read(self._body_timeout):
+        while data := await holder.read():
             if received + len(data) > most:
                 most = await room(received, len(data))
             received += len(data)

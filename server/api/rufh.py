@@ -16,6 +16,7 @@ from server.api.finding import Finding, Found, named, refuse_encoded
 from server.api.interim import Interim
 from server.api.receiving import Receiver
 from server.api.sessions import principal
+from server.api.turns import body_of
 from server.api.urls import Urls
 from server.errors import (
     BodyTooLong,
@@ -79,7 +80,7 @@ class Rufh:
             if request.can_read_body and not reached:
                 async with (
                     self._refusing(request, upload),
-                    self._receiver.claim(upload.id, 0, request.content) as holder,
+                    self._receiver.claim(upload.id, 0, body_of(request)) as holder,
                 ):
                     found = await self._finding.existing(upload.id)  # it may have been deleted
                     told = _progress(request, interim)
@@ -112,7 +113,7 @@ class Rufh:
         await self._receiver.settle(upload_id)
         async with (
             self._refusing(request, found.upload),
-            self._receiver.claim(upload_id, wanted.offset, request.content) as holder,
+            self._receiver.claim(upload_id, wanted.offset, body_of(request)) as holder,
         ):
             found = await self._finding.existing(upload_id)
             bounds = self._bounds(found.expires_at)
@@ -135,7 +136,7 @@ class Rufh:
     async def delete(self, request: web.Request) -> web.Response:
         """Ends the upload. An unfinished one takes its video with it."""
         rufh.check_version(request.headers)
-        await self._finding.end(request.match_info["upload"], request.content)
+        await self._finding.end(request.match_info["upload"], body_of(request))
         return web.Response(status=204, headers=rufh.cancelled(request.headers))
 
     async def _state(self, found: Found) -> rufh.State:

@@ -18,6 +18,7 @@ from server.api.finding import Finding, named, refuse_encoded
 from server.api.receiving import Receiver
 from server.api.rufh import Rufh
 from server.api.sessions import principal
+from server.api.turns import body_of
 from server.api.urls import Urls
 from server.errors import FinalUpload
 from server.jobs.arrival import Arrival
@@ -118,7 +119,7 @@ class Uploads:
         )
         upload, offset = made.upload, made.offset
         if creation.with_upload and offset == 0:
-            async with self._receiver.claim(upload.id, 0, request.content) as holder:
+            async with self._receiver.claim(upload.id, 0, body_of(request)) as holder:
                 found = await self._finding.existing(upload.id)  # it may have been deleted just now
                 offset = await self._finding.receive(found, holder, promise)
         location = self._urls.absolute(request, f"/files/{upload.id}")
@@ -148,7 +149,7 @@ class Uploads:
         upload_id = request.match_info["upload"]
         if (await self._finding.existing(upload_id)).upload.kind == "joined":
             raise FinalUpload
-        async with self._receiver.claim(upload_id, offset, request.content) as holder:
+        async with self._receiver.claim(upload_id, offset, body_of(request)) as holder:
             found = await self._finding.existing(upload_id)
             there = await self._receiver.acknowledge(found.upload)
             tus.judge(request.headers, UploadState(there, found.upload.length))
@@ -161,7 +162,7 @@ class Uploads:
     async def delete(self, request: web.Request) -> web.Response:
         """Ends the upload. An unfinished one takes its video with it."""
         tus.check_version(request.headers)
-        await self._finding.end(request.match_info["upload"], request.content)
+        await self._finding.end(request.match_info["upload"], body_of(request))
         return web.Response(status=204, headers={"Tus-Resumable": tus.VERSION})
 
     async def download(self, request: web.Request) -> web.StreamResponse:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from tests.conftest import Clips
 from tests.support.clips import Clip
@@ -101,6 +104,55 @@ def test_an_upload_goes_on_when_the_file_is_given_again(tmp_path: Path, clips: C
         status, said, _ = upload(server, tmp_path, path, "--watch").ends()
         assert (status, said.split()[1]) == (0, "completed")
         assert len(list(server.data.glob("sources/*/*"))) == 1
+    finally:
+        server.end()
+
+
+def test_a_file_with_its_index_at_its_end_plays_early_and_is_gone_on_with(
+    tmp_path: Path, clips: Clips
+) -> None:
+    """Head, index and rest are windows of one source; who goes on declares them again."""
+    path = clips("late.mp4", Clip(seconds=30, width=640, height=360))
+    size = path.stat().st_size
+    server = Server(tmp_path / "data").start()
+    try:
+        secret = tmp_path / "reelrace" / "session"
+        secret.parent.mkdir()
+        secret.write_text(server.secret)
+        first = upload(server, tmp_path, path, "--rate", size // 12)
+
+        def plays() -> dict[str, Any] | None:
+            found = server.get("api/videos").json()["videos"]
+            return found[0] if found and found[0]["playback"] else None
+
+        video = until(plays)
+        assert video["progress"]["stages"]["receiving"]["bytes"] < size / 2
+        first.kill()
+        status, said, told = upload(server, tmp_path, path, "--watch").ends()
+        assert (status, said.split()[:2]) == (0, [video["id"], "completed"]), told
+        (source,) = server.data.glob("sources/*/*")
+        assert source.read_bytes() == path.read_bytes()
+        assert json.loads((tmp_path / "reelrace" / "unfinished.json").read_text())["_default"] == {}
+    finally:
+        server.end()
+
+
+def test_what_was_deleted_meanwhile_begins_anew(tmp_path: Path, clips: Clips) -> None:
+    path = clips("late.mp4", Clip(seconds=30, width=640, height=360))
+    server = Server(tmp_path / "data").start()
+    try:
+        secret = tmp_path / "reelrace" / "session"
+        secret.parent.mkdir()
+        secret.write_text(server.secret)
+        first = upload(server, tmp_path, path, "--rate", path.stat().st_size // 30)
+        until(lambda: any(mark.stat().st_size for mark in server.data.glob("marks/*/*")))
+        first.kill()
+        (old,) = (video["id"] for video in server.get("api/videos").json()["videos"])
+        gone = requests.delete(f"{server.url}api/videos/{old}", headers=server.session, timeout=60)
+        assert gone.status_code == 204
+        status, said, told = upload(server, tmp_path, path, "--watch").ends()
+        assert (status, said.split()[1]) == (0, "completed"), told
+        assert said.split()[0] != old
     finally:
         server.end()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import select
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -239,6 +240,21 @@ def test_a_body_that_stops_is_given_up_and_kept(tmp_path: Path) -> None:
             answer = sock.recv(10_000)
             assert answer.startswith(b"HTTP/1.1 408")
         assert server.offset(url) == 300
+    finally:
+        server.end()
+
+
+def test_a_body_that_drips_is_given_up_too(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", body_timeout=1).start()
+    try:
+        url = server.create(1000).headers["Location"]
+        sent = 0
+        with begin_patch(url, 0, 1000) as sock:
+            while not select.select([sock], [], [], 0.1)[0]:
+                sock.sendall(DATA[sent : sent + 1])
+                sent += 1
+            assert sock.recv(10_000).startswith(b"HTTP/1.1 408")
+        assert 0 < server.offset(url) <= sent
     finally:
         server.end()
 

@@ -174,16 +174,18 @@ def test_a_chunk_that_is_sent_again_slowly(tmp_path: Path) -> None:
     """Who sends what is there already is judged like any other: by how long nothing comes."""
     server = Server(tmp_path / "data", body_timeout=3).start()
     try:
-        upload = initiate(server, size=5, chunk_size=5)["upload_id"]
-        assert send(server, upload, 0, b"abcde").status_code == 200
+        quarter = 1 << 13
+        upload = initiate(server, size=4 * quarter, chunk_size=4 * quarter)["upload_id"]
+        assert send(server, upload, 0, bytes(4 * quarter)).status_code == 200
         with Wire(server.url) as wire:
             path = f"/api/videos/upload/chunk?upload_id={upload}&index=0"
             wire.sock.sendall(
-                f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n".encode()
+                f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
+                f"Content-Length: {4 * quarter}\r\n\r\n".encode()
             )
-            for byte in (b"a", b"b", b"c", b"d", b"e"):
-                time.sleep(0.9)
-                wire.send(byte)
+            for _ in range(4):
+                time.sleep(1)
+                wire.send(bytes(quarter))
             assert wire.answer().status_code == 200
     finally:
         server.end()

@@ -20,6 +20,7 @@ from server.api.quotas import Most, Quotas
 from server.api.receiving import Receiver
 from server.api.rufh import Rufh
 from server.api.sessions import sessions
+from server.api.turns import turns
 from server.api.uploads import Uploads
 from server.api.urls import Urls
 from server.jobs.arrival import Arrival
@@ -131,7 +132,7 @@ class Door:
             urls,
             1 << 30,
         )
-        app = web.Application(middlewares=[problems, sessions(urls, b"k" * 32)])
+        app = web.Application(middlewares=[turns(), problems, sessions(urls, b"k" * 32)])
         app.add_routes(uploads.routes())
         self._runner = web.AppRunner(app, access_log=None, auto_decompress=False)
         await self._runner.setup()

@@ -14,6 +14,7 @@ from server.api.finding import Finding, refuse_encoded
 from server.api.forms import File, Form
 from server.api.receiving import Receiver
 from server.api.sessions import claim, is_nobody, principal, session
+from server.api.turns import body_of
 from server.errors import (
     FormInvalid,
     QuotaExceeded,
@@ -78,7 +79,7 @@ class MultiVideoUpload:
         wish = Wish(principal(request), metadata.read(named), metadata="", length=None)
         upload = (await self._creating.create(wish)).upload
         try:
-            async with self._receiver.claim(upload.id, 0, File(part)) as holder:
+            async with self._receiver.claim(upload.id, 0, body_of(request, File(part))) as holder:
                 found = await self._finding.existing(upload.id)  # it may have been deleted
                 reached = await self._finding.receive(found, holder)
         except FormInvalid:

@@ -19,8 +19,9 @@ from aiohttp import web
 from server.api.creating import WINDOWS, Creating, Wish
 from server.api.finding import Finding, Found, refuse_encoded
 from server.api.forms import File, Form
-from server.api.receiving import Body, Receiver
+from server.api.receiving import Receiver
 from server.api.sessions import principal
+from server.api.turns import Body, body_of
 from server.errors import (
     BadRequest,
     BodyTimeout,
@@ -117,12 +118,12 @@ class VideoPipeline:
         """A chunk: the body itself, with its place in the query, or in a form behind its place."""
         refuse_encoded(request)
         if request.content_type != "multipart/form-data":
-            return await self._receive(request.query, request.content)
+            return await self._receive(request.query, body_of(request))
         form = Form(request, self._patience)
         place: dict[str, str] = {**request.query}
         async for part in form.parts():
             if part.name in ("chunk", "file"):
-                return await self._receive(place, File(part))
+                return await self._receive(place, body_of(request, File(part)))
             if part.name:
                 place[part.name] = (await form.text(part)).decode("utf-8", "replace")
         raise FormInvalid("no part of it is called chunk")
@@ -193,10 +194,10 @@ class VideoPipeline:
         return found
 
     async def _json(self, request: web.Request) -> dict[str, Any]:
-        data = b""
+        data, body = b"", body_of(request)
         try:
             async with asyncio.timeout(self._patience):
-                while len(data) <= _LONGEST and (more := await request.content.read(_LONGEST)):
+                while len(data) <= _LONGEST and (more := await body.read(_LONGEST)):
                     data += more
         except TimeoutError:
             raise BodyTimeout from None
