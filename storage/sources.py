@@ -233,13 +233,14 @@ class Sources:
         finally:
             os.close(descriptor)
 
-    def copy(self, upload: Upload, origin: Upload, done: int, most: int) -> int:
+    def copy(self, upload: Upload, origin: Upload, done: int, most: int, lacking: int) -> int:
         """Copies at most `most` bytes of `origin`, from `done` on, to where `upload` has them.
 
+        `lacking`: bytes that its source still needs. Nothing is copied if these do not fit.
         Returns how many of it have been copied and synced. `origin` must be whole.
         """
         size = min(most, origin.mark - done)
-        if self._keep_free and _free(os.statvfs(self._directory.root)) < self._keep_free + size:
+        if self.room() < lacking:
             raise DiskFull
         source = self.open_reader(origin.source_id)
         try:

@@ -43,9 +43,9 @@ class Quotas:
         if not most and not most_files:
             return
         held = source_rows.held(tx, owner)
-        if most and held.size + size > most:
+        if most and size > 0 and held.size + size > most:
             raise QuotaExceeded(f"you have {held.size} bytes and may have {most}")
-        if most_files and held.files + files > most_files:
+        if most_files and files > 0 and held.files + files > most_files:
             raise TooManyFiles(f"you have {held.files} files and may have {most_files}")
 
     async def give_room(self, upload: Upload, offset: int, size: int) -> int:

@@ -67,31 +67,47 @@ class Joining:
         while True:
             await self._bell.wait()
             self._bell.clear()
-            try:
-                while due := await self._database.read(upload_rows.copies_due):
-                    for copy, origin in due:
-                        await self._make(copy, origin)
-            except (OSError, DiskFull):
-                _log.exception("a part could not be put where it belongs")
+            all_made = True
+            while all_made and (due := await self._database.read(upload_rows.copies_due)):
+                all_made = all([await self._made(copy, origin) for copy, origin in due])
+            if not all_made:
                 await asyncio.sleep(_PAUSE)
                 self._bell.set()
             if not self._bell.is_set():
                 self._idle.set()
 
+    async def _made(self, copy: Upload, origin: Upload) -> bool:
+        """False if it did not work, and may later."""
+        try:
+            await self._make(copy, origin)
+        except FileNotFoundError:  # one of the two was removed, or is lost
+            return await self._database.read(lambda tx: not _are_there(tx, copy, origin))
+        except (OSError, DiskFull) as error:
+            _log.warning("a part is not where it belongs", extra={"why": repr(error)})
+            return False
+        return True
+
     async def _make(self, copy: Upload, origin: Upload) -> None:
         loop = asyncio.get_running_loop()
         done = copy.mark
         while done < origin.mark:
-            try:
-                done = await loop.run_in_executor(
-                    self._executor, self._sources.copy, copy, origin, done, _STEP
-                )
-            except FileNotFoundError:
-                return  # one of the two was removed
+            lacking = await self._database.read(lambda tx: _lacking(tx, copy.source_id))
+            done = await loop.run_in_executor(
+                self._executor, self._sources.copy, copy, origin, done, _STEP, lacking
+            )
             self._sources.announce(copy, done)
             await self._arrival.record(copy, done)
             self._on_bytes(copy, done)
         await self._database.write(partial(_let_go, origin))
+
+
+def _are_there(tx: Transaction, *uploads: Upload) -> bool:
+    return all(upload_rows.get(tx, upload.id) for upload in uploads)
+
+
+def _lacking(tx: Transaction, source_id: str) -> int:
+    source = upload_rows.get_source(tx, source_id)
+    return (source.length or 0) - source.there if source else 0
 
 
 def _let_go(part: Upload, tx: Transaction) -> None:

@@ -6,8 +6,6 @@ first has it made; the other waits for that, and then has what became of it.
 
 from __future__ import annotations
 
-import msgspec
-
 from server.jobs.lifecycle import Action, State
 from server.jobs.moves import move
 from storage.database import Transaction
@@ -34,10 +32,13 @@ def share(tx: Transaction, job: Job) -> bool:
     if edition_id is not None:
         video_rows.show(tx, job.video_id, edition_id)
     same = {
-        name: value
-        for name, value in msgspec.structs.asdict(found).items()
-        if name in ("error_code", "error_detail", "warnings", "progress")
+        "edition_id": edition_id,
+        "error_code": found.error_code,
+        "error_detail": found.error_detail,
+        "warnings": found.warnings,
+        "progress": found.progress,
+        "ended_at": now(),
     }
-    job_rows.note(tx, job.id, {**same, "edition_id": edition_id, "ended_at": now()})
+    job_rows.note(tx, job.id, same)
     error = (found.error_code, found.error_detail) if found.error_code else None
     return move(tx, job, _WAYS[State(found.state)], error)

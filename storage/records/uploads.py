@@ -121,10 +121,11 @@ def of_video(tx: Transaction, video_id: str) -> list[Upload]:
 
 
 def uncopied(tx: Transaction) -> int:
-    """Bytes that are still to be copied, of all parts that are joined."""
+    """Bytes that can be copied now, of all parts that are joined."""
     row = tx.row(
-        """select coalesce(sum(length - mark), 0) as n from uploads
-           where kind = 'copy' and mark < length"""
+        """select coalesce(sum(u.length - u.mark), 0) as n from uploads u
+           where kind = 'copy' and mark < length
+             and exists (select 1 from uploads o where o.id = u.origin and o.mark = o.length)"""
     )
     assert row is not None
     found: int = row["n"]
