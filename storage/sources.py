@@ -17,27 +17,24 @@ mark file is right (the page cache outlived the server); otherwise the row is.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from storage.digests import Digest, Promise
+from storage.digests import Digest
 from storage.errors import DiskFull
-from storage.holes import punch
 from storage.model import Part, Source, Upload
 from storage.paths import DataDirectory, sync_directory
 from storage.ranges import Ranges
+from storage.writer import Disk, Sync, Writer, clear, free, number, place, translated
 
 Listener = Callable[[int, int], None]
 Finish = Callable[[int], None]
 _NOT_BY_KERNEL = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _BLOCK = 1 << 20
-_AT_ONCE = 1 << 18
-"""Bytes that are written at once: with more, the page cache takes larger pages, which costs twice
-the CPU; and these are still in the processor's cache when they are summed up."""
 _REMEMBERED = 1 << 12
 """Uploads whose received bytes are known beyond their rows; of all others the row tells."""
 
@@ -45,113 +42,6 @@ _REMEMBERED = 1 << 12
 def boot_id() -> str:
     """Changes with every start of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-
-
-class Place(NamedTuple):
-    """Where the bytes of an upload lie in a file."""
-
-    start: int
-    end: int | None
-    """Where others begin; None: there are none."""
-
-
-class Writer:
-    """The bytes of one upload on their way into its source. Blocking; one caller at a time."""
-
-    def __init__(
-        self, source: int, mark: int, place: Place, received: int, digest: Digest | None, spare: int
-    ) -> None:
-        """`digest`: of the source, if one is made. `spare`: bytes of the disk to leave free."""
-        self.descriptor = source
-        self._mark = mark
-        self._place = place
-        self._start = place.start
-        self._digest = digest
-        self._spare = spare
-        self._promise: Promise | None = None
-        self.received = received
-        self.held = 0
-        """Bytes behind those received that are to prove right first."""
-        self.synced = received
-
-    def hold(self, promise: Promise) -> None:
-        """What is written from now on is held back until `release`."""
-        self._promise = promise
-
-    def release(self) -> bool:
-        """Lets go of what was held back; False, and it never was there, if it is not right."""
-        if self._promise is None:
-            return True
-        kept, self._promise = self._promise.is_kept(), None
-        if kept:
-            self.received += self.held
-            self.held = 0
-            self._note()
-        return kept
-
-    def write(self, buffers: list[bytes]) -> None:
-        """Appends `buffers`. On `DiskFull`, `received` still counts what went in."""
-        before = self.received
-        try:
-            self._look_for_room(sum(map(len, buffers)))
-            for buffer in buffers:
-                rest = memoryview(buffer)
-                while rest:
-                    rest = rest[self._some(rest[:_AT_ONCE]) :]
-        except OSError as error:
-            raise _translated(error) from error
-        finally:
-            if self.received > before:
-                self._note()
-
-    def _look_for_room(self, size: int) -> None:
-        if self._spare and _free(os.fstatvfs(self.descriptor)) < self._spare + size:
-            raise DiskFull
-
-    def _some(self, data: memoryview) -> int:
-        """Writes and sums up some of `data`; how much."""
-        at = self._start + self.received + self.held
-        written = data[: os.pwrite(self.descriptor, data, at)]
-        if self._promise is not None:
-            self._promise.update(written)
-            self.held += len(written)
-        else:
-            if self._digest is not None:
-                self._digest.follow(at, written)
-            self.received += len(written)
-        return len(written)
-
-    def _note(self) -> None:
-        os.pwrite(self._mark, _number(self.received), 0)
-
-    def sync(self) -> int:
-        """Makes what was received before the call survive a power cut; returns that number.
-
-        If that fails nobody knows what the disk has, and a second try would tell nothing: then
-        only what was synced before counts as received.
-        """
-        received = self.received
-        if received == self.synced:
-            return received
-        try:
-            os.fdatasync(self.descriptor)
-        except OSError as error:
-            self.received = self.synced
-            self._note()
-            if self._digest is not None:
-                self._digest.begin_anew()
-            raise _translated(error) from error
-        self.synced = max(self.synced, received)
-        return received
-
-    def close(self) -> None:
-        """What is still held back then has not proved right, and goes."""
-        try:
-            if self.held:
-                _clear(self.descriptor, self._place, self.received)
-        finally:
-            os.close(self.descriptor)
-            os.close(self._mark)
 
 
 class Sources:
@@ -162,11 +52,17 @@ class Sources:
     """
 
     def __init__(
-        self, directory: DataDirectory, keep_free: int = 0, *, digests: bool = False
+        self,
+        directory: DataDirectory,
+        keep_free: int = 0,
+        *,
+        digests: bool = False,
+        sync: Sync = os.fdatasync,
     ) -> None:
-        """`keep_free`: bytes of the disk that uploads leave free. `digests`: of every source."""
+        """`keep_free`: bytes of the disk that uploads leave free. `digests`: of every source.
+        `sync` makes the bytes behind a descriptor survive a power cut."""
         self._directory = directory
-        self._keep_free = keep_free
+        self._disk = Disk(keep_free, sync)
         self._wants_digests = digests
         self._digests: OrderedDict[str, Digest] = OrderedDict()
         self._listeners: dict[str, list[tuple[Listener, Finish]]] = {}
@@ -188,16 +84,26 @@ class Sources:
 
     def room(self) -> int:
         """Bytes that uploads may still take of the disk; may be negative."""
-        return _free(os.statvfs(self._directory.root / "sources")) - self._keep_free
+        return free(os.statvfs(self._directory.root / "sources")) - self._disk.keep_free
 
     def open_writer(self, upload: Upload, received: int, digest: Digest | None = None) -> Writer:
         """Opens `upload`'s place in its source, to go on after `received` bytes."""
-        source = os.open(self.path(upload.source_id), os.O_RDWR | os.O_CLOEXEC)
+        with contextlib.ExitStack() as opened:
+            try:
+                source = os.open(self.path(upload.source_id), os.O_RDWR | os.O_CLOEXEC)
+                opened.callback(os.close, source)
+                mark = self._open_mark(upload)
+                opened.callback(os.close, mark)
+                os.pwrite(mark, number(received), 0)
+            except OSError as error:
+                raise translated(error) from error
+            opened.pop_all()  # the writer's from now on
+        return Writer(source, mark, place(upload), received, digest, self._disk)
+
+    def _open_mark(self, upload: Upload) -> int:
         path = self._directory.mark(upload.id)
         path.parent.mkdir(exist_ok=True)
-        mark = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.pwrite(mark, _number(received), 0)
-        return Writer(source, mark, _place(upload), received, digest, self._keep_free)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def recovered(self, upload: Upload) -> int:
         """How many bytes of `upload` are there after a restart (the same-boot rule)."""
@@ -208,8 +114,8 @@ class Sources:
         except FileNotFoundError:
             return upload.mark
         received = int.from_bytes(data, "little") if len(data) == 8 else 0
-        limit = received if upload.length is None else upload.length
-        return min(max(received, upload.mark), limit)
+        found = max(received, upload.mark)
+        return found if upload.length is None else min(found, upload.length)
 
     def clear(self, upload: Upload, received: int) -> None:
         """Lets go of what a fall has left behind an upload's first `received` bytes."""
@@ -218,7 +124,7 @@ class Sources:
         except FileNotFoundError:
             return
         try:
-            _clear(descriptor, _place(upload), received)
+            clear(descriptor, place(upload), received)
         finally:
             os.close(descriptor)
 
@@ -226,12 +132,20 @@ class Sources:
         """Makes an upload's bytes survive a power cut; if it fails, only its mark counts."""
         descriptor = self.open_reader(upload.source_id)
         try:
-            os.fdatasync(descriptor)
+            self._disk.sync(descriptor)
         except OSError as error:
-            self._directory.mark(upload.id).write_bytes(_number(upload.mark))
-            raise _translated(error) from error
+            self._take_back(upload)
+            raise translated(error) from error
         finally:
             os.close(descriptor)
+
+    def _take_back(self, upload: Upload) -> None:
+        """Only what was acknowledged of an upload counts after a fall of the server."""
+        mark = self._open_mark(upload)
+        try:
+            os.pwrite(mark, number(upload.mark), 0)  # in place: that needs no room
+        finally:
+            os.close(mark)
 
     def copy(self, upload: Upload, origin: Upload, done: int, most: int, lacking: int) -> int:
         """Copies at most `most` bytes of `origin`, from `done` on, to where `upload` has them.
@@ -251,11 +165,11 @@ class Sources:
                     done += _copied(
                         source, origin.start + done, target, upload.start + done, end - done
                     )
-                os.fdatasync(target)
+                self._disk.sync(target)
             finally:
                 os.close(target)
         except OSError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         finally:
             os.close(source)
         return done
@@ -348,21 +262,6 @@ class Sources:
         return stop
 
 
-def _place(upload: Upload) -> Place:
-    end = upload.start + (upload.length or 0) if upload.kind == "window" else None
-    return Place(upload.start, end)
-
-
-def _clear(descriptor: int, place: Place, received: int) -> None:
-    """Nothing is there any more behind the first `received` bytes of a place in a file: it takes no
-    room, and nobody can take it for something."""
-    start = place.start + received
-    if place.end is not None:
-        punch(descriptor, start, place.end - start)
-    elif os.fstat(descriptor).st_size > start:
-        os.ftruncate(descriptor, start)
-
-
 def _copied(source: int, at: int, target: int, to: int, size: int) -> int:
     """Copies some bytes inside the kernel, or by hand where it does not; how many."""
     try:
@@ -374,16 +273,3 @@ def _copied(source: int, at: int, target: int, to: int, size: int) -> int:
     if not count:
         raise OSError(errno.EIO, "the file is shorter than it was")
     return count
-
-
-def _number(received: int) -> bytes:
-    """What stands in a mark file."""
-    return received.to_bytes(8, "little")
-
-
-def _translated(error: OSError) -> Exception:
-    return DiskFull() if error.errno in (errno.ENOSPC, errno.EDQUOT) else error
-
-
-def _free(disk: os.statvfs_result) -> int:
-    return disk.f_bavail * disk.f_frsize

@@ -11,16 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 
 from server.api.turns import Body
 from server.errors import (
     BodyTimeout,
+    BodyTooLong,
     ChecksumMismatch,
     Draining,
     NotFound,
     OffsetMismatch,
+    QuotaExceeded,
+    TooLarge,
 )
 from server.jobs.arrival import Arrival
 from storage.database import Database
@@ -28,7 +31,8 @@ from storage.digests import Promise
 from storage.errors import DiskFull
 from storage.model import Source, Upload
 from storage.records import uploads as upload_rows
-from storage.sources import Sources, Writer
+from storage.sources import Sources
+from storage.writer import Writer
 
 _CHUNK = 1 << 20
 _LEAST = 1 << 12
@@ -94,6 +98,48 @@ class Holder:
     def put_back(self, data: bytes) -> None:
         """Bytes that were read too far; they come next."""
         self._ahead = data
+
+
+class _Flow:
+    """A body on its way into a file. One write is under way while the next bytes are read: little
+    is lost with a connection. What is written is told at once, and marked now and then."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        writer: Writer,
+        tell: Callable[[], None],
+        mark: Callable[[], Coroutine[None, None, int]],
+    ) -> None:
+        self._executor = executor
+        self._writer = writer
+        self._tell = tell
+        self._mark = mark
+        self._marked_at = writer.received
+        self._writing: asyncio.Future[None] | None = None
+        self._marking: asyncio.Task[int] | None = None
+
+    async def put(self, data: bytes) -> None:
+        """Begins to write `data`. Raises what became of what was written or marked before."""
+        await self.written()
+        if self._marking is not None and self._marking.done():
+            self._marking.result()
+            self._marking = None
+        loop = asyncio.get_running_loop()
+        self._writing = loop.run_in_executor(self._executor, self._writer.write, [data])
+        self._writing.add_done_callback(lambda _: self._tell())
+        received = self._writer.received
+        if received - self._marked_at >= _MARK_EVERY and self._marking is None:
+            self._marked_at = received
+            self._marking = asyncio.create_task(self._mark())
+
+    async def written(self) -> None:
+        if self._writing is not None:
+            await self._writing
+
+    async def marked(self) -> None:
+        if self._marking is not None:
+            await self._marking
 
 
 class Receiver:
@@ -208,46 +254,38 @@ class Receiver:
         if promise is not None:
             writer.hold(promise)
         holder.received = received
-        writing: asyncio.Future[None] | None = None
-        marking: asyncio.Task[int] | None = None
-        marked = received
-
-        def told(_: asyncio.Future[None]) -> None:
-            self._tell(upload, holder, writer)
-
+        flow = _Flow(
+            self._executor,
+            writer,
+            lambda: self._tell(upload, holder, writer),
+            lambda: self._mark(upload, writer, on_acknowledged),
+        )
+        failure: BaseException | None = None
         try:
             async for data in self._body(holder, received, room):
-                # One write is under way while the next bytes are read: little is lost with a
-                # connection. They are told as soon as they are written.
-                if writing is not None:
-                    await writing
-                writing = loop.run_in_executor(self._executor, writer.write, [data])
-                writing.add_done_callback(told)
-                due = writer.received - marked >= _MARK_EVERY
-                if due and (marking is None or marking.done()):
-                    marked = writer.received
-                    marking = asyncio.create_task(self._mark(upload, writer, on_acknowledged))
-            if writing is not None:
-                await writing
+                await flow.put(data)
+            await flow.written()
             if promise is not None and not await loop.run_in_executor(
                 self._executor, writer.release
             ):
                 raise ChecksumMismatch
-        except DiskFull:
-            raise DiskFull(offset=writer.received) from None
+        except BaseException as error:
+            failure = error
+            raise
         finally:
             with contextlib.suppress(Exception):  # what it raised is on its way already
-                if writing is not None:
-                    await writing
+                await flow.written()
             self._tell(upload, holder, writer)
             try:
-                if marking is not None:
-                    await marking
+                await flow.marked()
                 offset = await self._mark(upload, writer)
             finally:
+                await loop.run_in_executor(self._executor, writer.settle)
                 self._tell(upload, holder, writer)
                 self._on_end(upload)
                 await loop.run_in_executor(self._executor, writer.close)
+            if isinstance(failure, DiskFull | BodyTooLong | TooLarge | QuotaExceeded):
+                failure.facts["offset"] = offset  # clients forget what lies before it
         return offset
 
     async def _body(self, holder: Holder, received: int, room: Room) -> AsyncIterator[bytes]:

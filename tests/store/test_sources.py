@@ -95,8 +95,23 @@ def test_a_broken_mark_never_takes_back_what_was_acknowledged(directory: DataDir
     for data in (b"", b"123", (5).to_bytes(8, "little")):
         path.write_bytes(data)
         assert sources.recovered(one) == 30
+        assert sources.recovered(msgspec.structs.replace(one, length=None)) == 30
     path.write_bytes((1 << 40).to_bytes(8, "little"))
     assert sources.recovered(one) == 100
+
+
+def test_who_cannot_open_all_holds_nothing(directory: DataDirectory) -> None:
+    sources = Sources(directory)
+    one = upload(sources, 100)
+    directory.mark(one.id).parent.mkdir(parents=True, exist_ok=True)
+    directory.mark(one.id).mkdir()  # it cannot be opened as a file
+    free = os.dup(0)
+    os.close(free)
+    with pytest.raises(OSError, match="directory"):
+        sources.open_writer(one, 0)
+    again = os.dup(0)
+    os.close(again)
+    assert again == free
 
 
 def test_listeners_hear_what_arrives_until_they_stop(directory: DataDirectory) -> None:
@@ -192,8 +207,12 @@ def test_what_could_not_be_synced_counts_no_more(directory: DataDirectory) -> No
     writer.write([b"0123456789"])
     ours, theirs = os.pipe()
     os.dup2(theirs, writer.descriptor)  # a pipe cannot be synced
+    for _ in range(2):
+        with pytest.raises(OSError, match="Invalid"):
+            writer.sync()
     with pytest.raises(OSError, match="Invalid"):
-        writer.sync()
+        writer.write([b"behind what is not there"])
+    writer.settle()
     assert writer.received == 10
     assert sources.recovered(one) == 10
     writer.close()

@@ -260,14 +260,14 @@ class Uploads(RuleBasedStateMachine):
         (self.door.cut_power if power else self.door.snapshot)(root)
         boot = f"boot {self.boots}" if power else self.door.sources.boot
         self.close_door()
-        self.door = Door(root, boot)
+        self.door = Door(root, boot, self.door.disk)
         self.run(self.door.open())
 
     @rule()
     def stop(self) -> None:
         root, boot = self.door.directory.root, self.door.sources.boot
         self.close_door()
-        self.door = Door(root, boot)
+        self.door = Door(root, boot, self.door.disk)
         self.run(self.door.open())
 
     def close_door(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -60,16 +60,25 @@ class Answer(NamedTuple):
 class Door:
     """`/files/` with all that is behind it, but nobody who works on videos."""
 
-    def __init__(self, root: Path, boot: str) -> None:
-        """`boot`: another one says that the machine was started anew."""
+    def __init__(
+        self,
+        root: Path,
+        boot: str,
+        disk: Mapping[str, bytes] | None = None,
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> None:
+        """`boot`: another one says that the machine was started anew. `disk`: what the disk has of
+        each source, whatever the page cache has."""
         self.directory = DataDirectory(root)
         self._boot = boot
+        self._sync = sync
+        self.disk = dict(disk or {})
 
     async def open(self) -> None:
         self.directory.prepare()
         self.database = Database(self.directory.database)
         self.database.open()
-        self.sources = Sources(self.directory, digests=True)
+        self.sources = Sources(self.directory, digests=True, sync=self._synced)
         self.sources.boot = self._boot
         editions = Editions(self.directory)
         recover(self.directory, self.database, self.sources, editions)
@@ -157,7 +166,11 @@ class Door:
         self.directory.release()
 
     async def ask(
-        self, method: str, path: str = _FILES, body: bytes = b"", **headers: str
+        self,
+        method: str,
+        path: str = _FILES,
+        body: bytes | AsyncIterable[bytes] = b"",
+        **headers: str,
     ) -> Answer:
         """Header names with underscores for hyphens."""
         sent = {"Tus-Resumable": "1.0.0", **SESSION}
@@ -199,25 +212,19 @@ class Door:
     def cut_power(self, root: Path) -> None:
         """What is left of it at worst when the machine loses its power now: of files, what was
         synced; the rest is anything."""
-        uploads = self.database.submit(
-            lambda tx: [
-                upload
-                for source_id in upload_rows.source_ids(tx)
-                for upload in upload_rows.of_source(tx, source_id)
-            ]
-        ).result()
+        disk = dict(self.disk)
         self.snapshot(root)
-        there = DataDirectory(root)
-        for upload in uploads:
-            path = there.source(upload.source_id)
-            end = upload.start + upload.mark
-            limit = path.stat().st_size
-            if upload.length is not None:
-                limit = min(limit, upload.start + upload.length)
-            with path.open("r+b") as file:
-                if end < limit:
-                    file.seek(end)
-                    file.write(os.urandom(limit - end))
+        source_ids = self.database.submit(lambda tx: list(upload_rows.source_ids(tx))).result()
+        for source_id in source_ids:
+            path = DataDirectory(root).source(source_id)
+            size = path.stat().st_size
+            kept = disk.get(source_id, b"")[:size]
+            path.write_bytes(kept + os.urandom(size - len(kept)))
+
+    def _synced(self, descriptor: int) -> None:
+        self._sync(descriptor)
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        self.disk[name] = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
     def expire(self, upload: Upload) -> None:
         """Lets the time of an upload be over."""
