@@ -83,11 +83,6 @@ class Upload(msgspec.Struct, frozen=True):
     origin: str | None = None
     """Of a copy: the part that its bytes come from."""
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether every byte of it is there."""
-        return self.length is not None and self.mark >= self.length
-
 
 class Video(msgspec.Struct, frozen=True):
     """What people see."""
