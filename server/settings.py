@@ -96,9 +96,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Videos and parts that one owner may have here, unfinished ones as well; 0: any number."""
     digests: bool = True
     """Whether the SHA-256 of every file is made. One that was promised is checked at any rate."""
-    body_timeout: Seconds = 25.0
+    body_timeout: Seconds = 20.0
     """Seconds in which a request's body must bring 4 KiB or its end, or it is given up."""
-    connection_timeout: Seconds = 25.0
+    connection_timeout: Seconds = 20.0
     """Seconds for the headers of a request, between two requests of a connection, and until who
     takes nothing of an answer is let go."""
     max_connections: Count = 0
