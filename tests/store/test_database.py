@@ -156,7 +156,7 @@ def test_uploads_of_older_servers_stay(tmp_path: Path) -> None:
         upload = database.submit(lambda tx: upload_rows.get(tx, "u")).result()
         source = database.submit(lambda tx: upload_rows.get_source(tx, "s")).result()
         assert upload == Upload("u", "s", "v", 0, 9, 4, "boot", "m", 1, 2)
-        assert source == Source("s", 9, ended=False, owner="somebody")
+        assert source == Source("s", 9, ended=False, owner="somebody", there=4)
     finally:
         database.close()
 
