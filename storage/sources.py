@@ -23,6 +23,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from storage.digests import Digest, Promise
 from storage.errors import DiskFull
@@ -168,7 +169,10 @@ class Sources:
         self._directory = directory
         self._keep_free = keep_free
         self._wants_digests = digests
-        self._digests: OrderedDict[str, Digest] = OrderedDict()
+        self._digests: WeakValueDictionary[str, Digest] = WeakValueDictionary()
+        """All that anybody has: of a source there are never two."""
+        self._recent: OrderedDict[str, Digest] = OrderedDict()
+        """Those that are kept though nobody uses them."""
         self._listeners: dict[str, list[tuple[Listener, Finish]]] = {}
         self._received: OrderedDict[str, int] = OrderedDict()
         """The last ones that were announced: whoever read an upload's row may have read it just
@@ -229,6 +233,8 @@ class Sources:
             os.fdatasync(descriptor)
         except OSError as error:
             self._directory.mark(upload.id).write_bytes(_number(upload.mark))
+            if (digest := self._digests.get(upload.source_id)) is not None:
+                digest.begin_anew()
             raise _translated(error) from error
         finally:
             os.close(descriptor)
@@ -280,10 +286,13 @@ class Sources:
         """Of a source, as far as it is made; None if nobody wants it."""
         if source.digest is not None or not (self._wants_digests or source.promised):
             return None
-        found = self._digests.setdefault(source.id, Digest())
-        self._digests.move_to_end(source.id)
-        if len(self._digests) > _REMEMBERED:
-            self._digests.popitem(last=False)
+        found = self._digests.get(source.id)
+        if found is None:
+            found = self._digests[source.id] = Digest()
+        self._recent[source.id] = found
+        self._recent.move_to_end(source.id)
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
         return found
 
     def digest_begun(self, source_id: str) -> Digest | None:
@@ -297,6 +306,7 @@ class Sources:
 
     def forget_digest(self, source_id: str) -> None:
         self._digests.pop(source_id, None)
+        self._recent.pop(source_id, None)
 
     # --- what has arrived (event loop) -----------------------------------------------------
 
