@@ -196,7 +196,9 @@ async def house(
         removal = Removal(database, worker, eraser, files, receiver.settle)
         stack.push_async_callback(removal.finish)
         expiry = Expiry(database, removal, eraser, files, receiver.settle)
-        upkeep = Upkeep(database, eraser, expiry.sweep, files, settings.events_kept)
+        upkeep = Upkeep(
+            database, eraser, arrival.recover, expiry.sweep, files, settings.events_kept
+        )
         queue = Queue(SqliteConnector(database), worker, sum(places), upkeep.run)
         dispatcher = Dispatcher(
             database, sources, files, queue.enqueue, worker.crowd, places, settings.jobs_per_owner
@@ -229,8 +231,6 @@ async def house(
         stack.push_async_callback(worker.drain)
         for running in (dispatcher.run(), news.run(), bus.run(), joining.run(), _begin(upkeep)):
             stack.push_async_callback(_cancelled, asyncio.create_task(running))
-
-        await arrival.recover()
 
         async def drain(_: web.Application) -> None:
             streams.drain()

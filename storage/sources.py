@@ -23,6 +23,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from storage.digests import Digest
 from storage.errors import DiskFull
@@ -64,7 +65,10 @@ class Sources:
         self._directory = directory
         self._disk = Disk(keep_free, sync)
         self._wants_digests = digests
-        self._digests: OrderedDict[str, Digest] = OrderedDict()
+        self._digests: WeakValueDictionary[str, Digest] = WeakValueDictionary()
+        """All that anybody has: of a source there are never two."""
+        self._recent: OrderedDict[str, Digest] = OrderedDict()
+        """Those that are kept though nobody uses them."""
         self._listeners: dict[str, list[tuple[Listener, Finish]]] = {}
         self._received: OrderedDict[str, int] = OrderedDict()
         """The last ones that were announced: whoever read an upload's row may have read it just
@@ -135,6 +139,8 @@ class Sources:
             self._disk.sync(descriptor)
         except OSError as error:
             self._take_back(upload)
+            if (digest := self._digests.get(upload.source_id)) is not None:
+                digest.begin_anew()
             raise translated(error) from error
         finally:
             os.close(descriptor)
@@ -194,10 +200,13 @@ class Sources:
         """Of a source, as far as it is made; None if nobody wants it."""
         if source.digest is not None or not (self._wants_digests or source.promised):
             return None
-        found = self._digests.setdefault(source.id, Digest())
-        self._digests.move_to_end(source.id)
-        if len(self._digests) > _REMEMBERED:
-            self._digests.popitem(last=False)
+        found = self._digests.get(source.id)
+        if found is None:
+            found = self._digests[source.id] = Digest()
+        self._recent[source.id] = found
+        self._recent.move_to_end(source.id)
+        if len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
         return found
 
     def digest_begun(self, source_id: str) -> Digest | None:
@@ -211,6 +220,7 @@ class Sources:
 
     def forget_digest(self, source_id: str) -> None:
         self._digests.pop(source_id, None)
+        self._recent.pop(source_id, None)
 
     # --- what has arrived (event loop) -----------------------------------------------------
 

@@ -316,7 +316,6 @@ class Receiver:
                 await loop.run_in_executor(self._executor, self._sources.sync, upload)
             except (DiskFull, OSError):
                 self._sources.announce(upload, upload.mark)
-                self._sources.forget_digest(upload.source_id)
                 raise
             await self._arrival.record(upload, received)
         return received

@@ -67,14 +67,23 @@ class Joining:
         while True:
             await self._bell.wait()
             self._bell.clear()
-            all_made = True
-            while all_made and (due := await self._database.read(upload_rows.copies_due)):
-                all_made = all([await self._made(copy, origin) for copy, origin in due])
+            all_made = False
+            try:
+                all_made = await self._make_all()
+            except Exception:
+                _log.exception("the joining stumbled")
             if not all_made:
                 await asyncio.sleep(_PAUSE)
                 self._bell.set()
             if not self._bell.is_set():
                 self._idle.set()
+
+    async def _make_all(self) -> bool:
+        """Until no copy is due; False if some did not work."""
+        while due := await self._database.read(upload_rows.copies_due):
+            if not all([await self._made(copy, origin) for copy, origin in due]):
+                return False
+        return True
 
     async def _made(self, copy: Upload, origin: Upload) -> bool:
         """False if it did not work, and may later."""
@@ -84,6 +93,9 @@ class Joining:
             return await self._database.read(lambda tx: not _are_there(tx, copy, origin))
         except (OSError, DiskFull) as error:
             _log.warning("a part is not where it belongs", extra={"why": repr(error)})
+            return False
+        except Exception:
+            _log.exception("a part could not be joined", extra={"part": origin.id})
             return False
         return True
 

@@ -17,18 +17,22 @@ _AT_ONCE = 500
 
 
 class Upkeep:
-    """Forgets old events, collects what has expired, and erases what nobody has any more."""
+    """Takes up digests that were dropped, forgets old events, collects what has expired, and erases
+    what nobody has any more."""
 
     def __init__(
         self,
         database: Database,
         eraser: Eraser,
+        recover: Callable[[], Awaitable[None]],
         sweep: Callable[[], Awaitable[int]],
         executor: Executor,
         events_kept: float,
     ) -> None:
-        """`sweep` collects uploads whose time is over; `events_kept` is in seconds."""
+        """`recover` takes up digests and waits for none; `sweep` collects uploads whose time
+        is over; `events_kept` is in seconds."""
         self._database = database
+        self._recover = recover
         self._sweep = sweep
         self._eraser = eraser
         self._executor = executor
@@ -36,6 +40,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Once through everything."""
+        await self._recover()
         before = now() - int(self._events_kept * 1000)
         while await self._database.write(lambda tx: event_rows.expire(tx, before, _AT_ONCE)):
             pass

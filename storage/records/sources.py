@@ -49,7 +49,7 @@ def undigested(tx: Transaction) -> list[Source]:
     """Sources whose every byte is there, but not their digest; those with a promise first."""
     rows = tx.rows(
         f"""select {_COLUMNS} from sources s
-            where s.digest is null and s.length is not null and s.length > 0
+            where s.digest is null and s.length is not null and (s.length > 0 or s.ended = 0)
               and (s.ended = 1 or s.promised is not null)
               and not exists (select 1 from uploads u where u.source_id = s.id
                 and u.kind <> 'joined' and (u.length is null or u.mark < u.length))
@@ -120,9 +120,11 @@ def merge(tx: Transaction, source_id: str, into: str) -> None:
 
 
 def expired(tx: Transaction, at: int) -> list[Source]:
-    """Sources whose time is over: not whole, or no video is made of them."""
+    """Sources whose time is over: not whole, or not what was promised, or no video is made of
+    them. Those of which it is only not known yet what they are stay."""
     rows = tx.rows(
-        f"""select {_COLUMNS} from sources s where s.expires_at <= :at and (s.ended = 0
+        f"""select {_COLUMNS} from sources s where s.expires_at <= :at
+            and ((s.ended = 0 and (s.there is not s.length or s.digest is not null))
               or not exists (select 1 from videos v where v.source_id = s.id))""",
         {"at": at},
     )

@@ -126,6 +126,10 @@ def test_a_removal_stays_when_the_video_is_gone(store: Store) -> None:
     assert store.database.submit(partial(removed, owner="bob")).result() == set()
 
 
+async def nothing_to_recover() -> None:
+    pass
+
+
 async def nothing_to_sweep() -> int:
     return 0
 
@@ -140,7 +144,8 @@ async def test_old_events_expire_and_numbers_go_on(store: Store, tmp_path: Path)
     with ThreadPoolExecutor(1) as files:
         editions = Editions(store.directory)
         eraser = Eraser(store.database, Sources(store.directory), editions)
-        await Upkeep(store.database, eraser, nothing_to_sweep, files, 5.0).run()
+        nothing = nothing_to_recover, nothing_to_sweep
+        await Upkeep(store.database, eraser, *nothing, files, 5.0).run()
     assert store.spans(video) == ((1199, 1200), (1199, 1201))
     assert store.spans(other) == ((0, 1), (1199, 1201))
     await asyncio.to_thread(store.add, video)

@@ -84,7 +84,7 @@ class Door:
         recover(self.directory, self.database, self.sources, editions)
         self._files = ThreadPoolExecutor(4)
         patience, allowance = Patience(60, 60, 60, 60), Allowance(60, 1 << 20, 1)
-        worker = Worker(
+        self.worker = Worker(
             self.database,
             editions,
             self.sources,
@@ -96,7 +96,7 @@ class Door:
             1,
         )
         self.arrival = Arrival(
-            self.database, self.sources, self._files, worker, kept_for=3600, on_end=self._ended
+            self.database, self.sources, self._files, self.worker, kept_for=3600, on_end=self._ended
         )
         self.joining = Joining(
             self.database, self.sources, self._files, self.arrival, lambda *_: None
@@ -113,7 +113,7 @@ class Door:
         )
         self.eraser = Eraser(self.database, self.sources, editions)
         self.removal = Removal(
-            self.database, worker, self.eraser, self._files, self.receiver.settle
+            self.database, self.worker, self.eraser, self._files, self.receiver.settle
         )
         self.expiry = Expiry(
             self.database, self.removal, self.eraser, self._files, self.receiver.settle

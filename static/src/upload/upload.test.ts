@@ -145,4 +145,18 @@ describe('fingerprintOf', () => {
     const found = await Promise.all(others.map(fingerprintOf));
     expect(new Set([first, ...found]).size).toBe(others.length + 1);
   });
+
+  it('is another for files that differ only in the middle', async () => {
+    const stem = (value: number) => {
+      const all = new Uint8Array(4_000_000);
+      all.fill(value, 1_000_000, 3_000_000);
+      return new Blob([all]);
+    };
+    expect(await fingerprintOf(stem(1))).not.toBe(await fingerprintOf(stem(2)));
+    expect(await fingerprintOf(stem(1))).toBe(await fingerprintOf(stem(1)));
+  });
+
+  it('tells what it is made of, so that one of before matches none', async () => {
+    expect(await fingerprintOf(new Blob(['a']))).toMatch(/^2-1-[0-9a-f]{16}$/);
+  });
 });
