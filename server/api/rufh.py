@@ -73,7 +73,8 @@ class Rufh:
                 length=wanted.length,
             )
         )
-        upload, reached = made.upload, made.offset or 0
+        upload, there = made.upload, made.offset or 0
+        reached = there
         bounds, location = self._bounds(made.expires_at), self._location(request, upload)
         with Interim(request, wanted=wanted.resumable) as interim:
             interim.send(rufh.announcement(headers, bounds, location))
@@ -83,11 +84,15 @@ class Rufh:
                     self._receiver.claim(upload.id, 0, body_of(request)) as holder,
                 ):
                     found = await self._finding.existing(upload.id)  # it may have been deleted
-                    told = _progress(request, interim)
-                    reached = await self._finding.receive(found, holder, promise, told)
-        if wanted.complete:
+                    there = reached = await self._receiver.acknowledge(found.upload)
+                    if not there:  # of a window that was asked for before there may be more
+                        told = _progress(request, interim)
+                        reached = await self._finding.receive(found, holder, promise, told)
+        # A body behind what was there is not read: with it, the upload is as complete as it was.
+        complete = wanted.complete and (not there or there == upload.length)
+        if complete:
             await self._complete(upload, reached)
-        state = rufh.State(reached, upload.length, wanted.complete)
+        state = rufh.State(reached, upload.length, complete)
         answer = rufh.created(headers, state, bounds, location)
         return web.Response(status=201, headers=answer | named(upload))
 
