@@ -25,7 +25,9 @@ from server.errors import (
     DigestFieldInvalid,
     FinalUpload,
     LengthInconsistent,
+    NotFound,
     RepresentationMismatch,
+    UploadExpired,
 )
 from server.protocols import metadata, rufh, tus
 from server.protocols.digests import digest
@@ -169,7 +171,10 @@ class Rufh:
 
     @contextlib.asynccontextmanager
     async def _refusing(self, request: web.Request, upload: Upload) -> AsyncIterator[None]:
-        """Tells of a body that is not as it should be in the words of this protocol."""
+        """Tells of a body that is not as it should be in the words of this protocol.
+
+        One that is too long ends the upload, as DELETE does: what was made of it is whole.
+        """
         try:
             yield
         except ChecksumMismatch:
@@ -178,7 +183,8 @@ class Rufh:
             detail = "the body did not end with the upload"
             if upload.kind != "whole" or not rufh.invalidates(request.headers):
                 raise LengthInconsistent(detail, **error.facts) from None
-            await self._finding.remove(upload)
+            with contextlib.suppress(NotFound, UploadExpired):  # somebody else was faster
+                await self._finding.end(upload.id, body_of(request))
             raise LengthInconsistent(f"{detail}, which is gone now") from None
 
     def _bounds(self, expires_at: int | None) -> rufh.Bounds:
