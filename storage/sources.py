@@ -27,7 +27,7 @@ from typing import NamedTuple
 from storage.digests import Digest, Promise
 from storage.errors import DiskFull
 from storage.holes import punch
-from storage.model import Part, Source, Upload
+from storage.model import Part, Source, Stretch, Upload
 from storage.paths import DataDirectory, sync_directory
 from storage.ranges import Ranges
 
@@ -300,8 +300,8 @@ class Sources:
 
     # --- what has arrived (event loop) -----------------------------------------------------
 
-    def received(self, upload: Upload | Part) -> int:
-        """Bytes of `upload` that readers may have."""
+    def received(self, upload: Upload | Part | Stretch) -> int:
+        """Bytes of `upload` that readers may have. Any thread may ask."""
         return max(upload.mark, self._received.get(upload.id, 0))
 
     def ranges(self, parts: Iterable[Upload | Part]) -> Ranges:
