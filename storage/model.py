@@ -56,6 +56,15 @@ class Part(NamedTuple):
     mark: int
 
 
+class Stretch(NamedTuple):
+    """As much of an upload as tells what is there of it, and what is not."""
+
+    id: str
+    start: int
+    mark: int
+    length: int | None
+
+
 UploadKind = Literal["whole", "window", "part", "joined", "copy"]
 """`whole`: all of a source. `window`: a stretch of one that has others. `part`: a source that is
 to be joined to others, and no video's. `joined`: what others make together; writes nothing itself.

@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 
 from storage.digests import Digest
 from storage.errors import DiskFull
-from storage.model import Part, Source, Upload
+from storage.model import Part, Source, Stretch, Upload
 from storage.paths import DataDirectory, sync_directory
 from storage.ranges import Ranges
 from storage.writer import Disk, Sync, Writer, clear, free, number, place, translated
@@ -224,8 +224,8 @@ class Sources:
 
     # --- what has arrived (event loop) -----------------------------------------------------
 
-    def received(self, upload: Upload | Part) -> int:
-        """Bytes of `upload` that readers may have."""
+    def received(self, upload: Upload | Part | Stretch) -> int:
+        """Bytes of `upload` that readers may have. Any thread may ask."""
         return max(upload.mark, self._received.get(upload.id, 0))
 
     def ranges(self, parts: Iterable[Upload | Part]) -> Ranges:

@@ -25,7 +25,9 @@ from server.errors import (
     DigestFieldInvalid,
     FinalUpload,
     LengthInconsistent,
+    NotFound,
     RepresentationMismatch,
+    UploadExpired,
 )
 from server.protocols import metadata, rufh, tus
 from server.protocols.digests import digest
@@ -73,7 +75,8 @@ class Rufh:
                 length=wanted.length,
             )
         )
-        upload, reached = made.upload, made.offset or 0
+        upload, there = made.upload, made.offset or 0
+        reached = there
         bounds, location = self._bounds(made.expires_at), self._location(request, upload)
         with Interim(request, wanted=wanted.resumable) as interim:
             interim.send(rufh.announcement(headers, bounds, location))
@@ -83,11 +86,15 @@ class Rufh:
                     self._receiver.claim(upload.id, 0, body_of(request)) as holder,
                 ):
                     found = await self._finding.existing(upload.id)  # it may have been deleted
-                    told = _progress(request, interim)
-                    reached = await self._finding.receive(found, holder, promise, told)
-        if wanted.complete:
+                    there = reached = await self._receiver.acknowledge(found.upload)
+                    if not there:  # of a window that was asked for before there may be more
+                        told = _progress(request, interim)
+                        reached = await self._finding.receive(found, holder, promise, told)
+        # A body behind what was there is not read: with it, the upload is as complete as it was.
+        complete = wanted.complete and (not there or there == upload.length)
+        if complete:
             await self._complete(upload, reached)
-        state = rufh.State(reached, upload.length, wanted.complete)
+        state = rufh.State(reached, upload.length, complete)
         answer = rufh.created(headers, state, bounds, location)
         return web.Response(status=201, headers=answer | named(upload))
 
@@ -164,7 +171,10 @@ class Rufh:
 
     @contextlib.asynccontextmanager
     async def _refusing(self, request: web.Request, upload: Upload) -> AsyncIterator[None]:
-        """Tells of a body that is not as it should be in the words of this protocol."""
+        """Tells of a body that is not as it should be in the words of this protocol.
+
+        One that is too long ends the upload, as DELETE does: what was made of it is whole.
+        """
         try:
             yield
         except ChecksumMismatch:
@@ -173,7 +183,8 @@ class Rufh:
             detail = "the body did not end with the upload"
             if upload.kind != "whole" or not rufh.invalidates(request.headers):
                 raise LengthInconsistent(detail, **error.facts) from None
-            await self._finding.remove(upload)
+            with contextlib.suppress(NotFound, UploadExpired):  # somebody else was faster
+                await self._finding.end(upload.id, body_of(request))
             raise LengthInconsistent(f"{detail}, which is gone now") from None
 
     def _bounds(self, expires_at: int | None) -> rufh.Bounds:

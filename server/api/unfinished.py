@@ -6,7 +6,8 @@ machine, can go on where another one stopped.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -17,19 +18,14 @@ from server.jobs.lifecycle import ENDED
 from server.protocols import tus
 from storage.database import Database, Transaction
 from storage.errors import ReelraceError
-from storage.model import Source, Upload, now
+from storage.model import Source, Stretch, Upload, now
 from storage.records import sources as source_rows
 from storage.records import uploads as upload_rows
 from storage.sources import Sources
 
 _MOST = 200
-_WRITABLE = ("whole", "window", "part")
-
-
-class _Found(NamedTuple):
-    source: Source
-    uploads: list[Upload]
-    """Those that are written into it, by where they begin."""
+_WINDOWS = 10_000
+"""Of one answer: as many as a source may have, so that the newest one is always told of."""
 
 
 class Unfinished:
@@ -45,38 +41,47 @@ class Unfinished:
 
     async def list(self, request: web.Request) -> web.Response:
         """Mine that still lack bytes, and that more bytes are of use to, the newest first."""
-        owner, at = principal(request), now()
-
-        def find(tx: Transaction) -> list[_Found]:
-            unfinished = source_rows.unfinished_of(tx, owner, at, sorted(ENDED), _MOST)
-            return [_Found(source, _writable(tx, source)) for source in unfinished]
-
-        found = await self._database.read(find)
-        shown = [self._shown(request, one) for one in found if self._lacks_bytes(one)]
+        owner, files = principal(request), self._urls.absolute(request, "/files/")
         return web.Response(
-            body=msgspec.json.encode({"uploads": shown}),
+            body=await self._database.read(lambda tx: self._told(tx, owner, files)),
             content_type="application/json",
             headers={"Cache-Control": "no-store"},
         )
 
-    def _lacks_bytes(self, found: _Found) -> bool:
-        there = self._sources.ranges(found.uploads).total
-        return bool(found.uploads) and there != found.source.length
+    def _told(self, tx: Transaction, owner: str, files: str) -> bytes:
+        """The answer. It may be long: it is made in the reader's thread. `files`: the URL that
+        those of uploads begin with."""
+        found = source_rows.unfinished_of(tx, owner, now(), sorted(ENDED), _MOST + 1)
+        more, left = len(found) > _MOST, _WINDOWS
+        shown: list[dict[str, Any]] = []
+        for source in found[:_MOST]:
+            if source.there == source.length:
+                continue
+            uploads = upload_rows.stretches(tx, source.id, left + 1)
+            if len(uploads) > left:
+                more = True
+                break
+            left -= len(uploads)
+            first = upload_rows.first(tx, source.id)
+            received = sum(map(self._sources.received, uploads))  # no two have the same bytes
+            if first is not None and received != source.length:
+                shown.append(self._shown(files, source, first, uploads, received))
+        return msgspec.json.encode({"uploads": shown, "more": more})
 
-    def _shown(self, request: web.Request, found: _Found) -> dict[str, Any]:
-        source, uploads = found
-        first = min(uploads, key=lambda upload: (upload.created_at, upload.id))
+    def _shown(
+        self, files: str, source: Source, first: Upload, uploads: Sequence[Stretch], received: int
+    ) -> dict[str, Any]:
         return {
             "video": first.video_id or None,
             "size": source.length,
-            "received": self._sources.ranges(uploads).total,
+            "received": received,
             "assembly": source.assembly,
             "metadata": _metadata(first),
             "created_at": first.created_at,
             "expires_at": source.expires_at,
             "windows": [
                 {
-                    "url": self._urls.absolute(request, f"/files/{upload.id}"),
+                    "url": f"{files}{upload.id}",
                     "start": upload.start,
                     "length": upload.length,
                     "offset": self._sources.received(upload),
@@ -84,11 +89,6 @@ class Unfinished:
                 for upload in uploads
             ],
         }
-
-
-def _writable(tx: Transaction, source: Source) -> list[Upload]:
-    uploads = upload_rows.of_source(tx, source.id)
-    return sorted((u for u in uploads if u.kind in _WRITABLE), key=lambda upload: upload.start)
 
 
 def _metadata(upload: Upload) -> dict[str, str]:

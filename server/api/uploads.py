@@ -121,7 +121,9 @@ class Uploads:
         if creation.with_upload and offset == 0:
             async with self._receiver.claim(upload.id, 0, body_of(request)) as holder:
                 found = await self._finding.existing(upload.id)  # it may have been deleted just now
-                offset = await self._finding.receive(found, holder, promise)
+                offset = await self._receiver.acknowledge(found.upload)
+                if not offset:  # of a window that was asked for before there may be more
+                    offset = await self._finding.receive(found, holder, promise)
         location = self._urls.absolute(request, f"/files/{upload.id}")
         headers = tus.created(location, offset, made.expires_at) | named(upload)
         return web.Response(status=201, headers=headers)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import msgspec
 
 from storage.database import Transaction
-from storage.model import Part, Source, Upload
+from storage.model import Part, Source, Stretch, Upload
 from storage.ranges import Ranges
 
 _COLUMNS = """id, source_id, video_id, start, length, mark, boot, metadata, created_at, updated_at,
     kind, recipe, origin"""
+_WRITTEN = "('whole', 'window', 'part')"
+"""Kinds of uploads whose bytes come from outside."""
 _SOURCE = "id, length, ended, owner, assembly, promised, digest, expires_at, there"
 
 
@@ -59,6 +61,26 @@ def parts(tx: Transaction, source_id: str) -> list[Part]:
         {"id": source_id},
     )
     return [Part(**row) for row in rows]
+
+
+def stretches(tx: Transaction, source_id: str, most: int) -> list[Stretch]:
+    """Of uploads that a client writes into a source, by where they begin: as many as that."""
+    rows = tx.rows(
+        f"""select id, start, mark, length from uploads
+            where source_id = :id and kind in {_WRITTEN} order by start, id limit :most""",
+        {"id": source_id, "most": most},
+    )
+    return [Stretch(**row) for row in rows]
+
+
+def first(tx: Transaction, source_id: str) -> Upload | None:
+    """The one of these that was begun first."""
+    row = tx.row(
+        f"""select {_COLUMNS} from uploads
+            where source_id = :id and kind in {_WRITTEN} order by created_at, id limit 1""",
+        {"id": source_id},
+    )
+    return msgspec.convert(row, Upload) if row else None
 
 
 def count(tx: Transaction, source_id: str) -> int:

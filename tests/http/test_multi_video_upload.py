@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -11,9 +12,11 @@ import pytest
 import requests
 
 from tests.conftest import Clips
+from tests.http.test_windows import sources
 from tests.support.clips import Clip
 from tests.support.contract import Contract
 from tests.support.raw import Wire
+from tests.support.rufh import received
 from tests.support.server import Server, until
 
 CONTRACT = Contract()
@@ -104,12 +107,66 @@ def test_what_is_no_form(shared_server: Server, kind: str) -> None:
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 
 
-def test_a_form_that_breaks_off_leaves_nothing(server: Server) -> None:
+def test_a_form_without_an_end_leaves_nothing(server: Server) -> None:
     body = HEAD + DATA
     headers = {"Content-Type": "multipart/form-data; boundary=x", **server.session}
     answer = requests.post(urljoin(server.url, "upload"), data=body, headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (400, "form_invalid")
     assert owned(server, server.secret) == []
+
+
+def begin(wire: Wire, server: Server) -> None:
+    """A form whose file is still to come."""
+    headers = {"Content-Type": "multipart/form-data; boundary=x", **server.session}
+    wire.begin("POST", "/upload", headers | {"Transfer-Encoding": "chunked"})
+
+
+def nothing(server: Server) -> bool:
+    return owned(server, server.secret) == [] and sources(server) == 0
+
+
+@pytest.mark.parametrize("behind", [b"", b"\r\n--x\r\n"])
+def test_a_form_that_breaks_off_leaves_nothing(server: Server, behind: bytes) -> None:
+    """In the file, or behind it."""
+    with Wire(server.url) as wire:
+        begin(wire, server)
+        wire.chunk(HEAD + DATA)
+        wire.chunk(DATA + behind)
+        (video,) = until(lambda: owned(server, server.secret))
+        until(lambda: received(server, video) >= len(DATA))
+    until(lambda: nothing(server))
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ({"quota_bytes": 1_000_000}, "quota_exceeded"),
+        ({"max_upload_size": 1_000_000}, "too_large"),
+        ({"body_timeout": 1}, "body_timeout"),
+    ],
+)
+def test_a_form_that_is_ended_leaves_nothing(
+    tmp_path: Path, limit: dict[str, int], code: str
+) -> None:
+    server = Server(tmp_path / "data", **limit).start()
+    try:
+        with Wire(server.url) as wire:
+            begin(wire, server)
+            wire.chunk(HEAD + DATA)
+            assert wire.answer().json()["code"] == code
+        until(lambda: nothing(server))
+    finally:
+        server.end()
+
+
+def test_a_form_whose_length_cannot_be_recorded_leaves_nothing(server: Server) -> None:
+    with sqlite3.connect(server.data / "reelrace.sqlite3") as rows:
+        rows.execute(
+            "create trigger full before update of length on uploads"
+            " begin select raise(abort, 'full'); end"
+        )
+    assert post(server, [("file", ("a.mp4", DATA))], **server.session).status_code == 500
+    until(lambda: nothing(server))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.support.rufh import (
     said,
     standing,
     stored,
+    video_of,
 )
 from tests.support.server import Server
 
@@ -86,6 +87,28 @@ def test_a_chunked_body_that_is_too_long(shared_server: Server, version: int) ->
     assert (answer.status_code, answer.json()["code"]) == (400, "length_inconsistent")
     after = ask("HEAD", url, said(version))
     assert after.status_code == (204 if version == 6 else 404)
+
+
+@pytest.mark.parametrize("by_tus", [True, False])
+def test_a_byte_too_many_leaves_the_video_of_a_whole_upload(
+    shared_server: Server, by_tus: bool
+) -> None:
+    """Section 4.4.2: the upload is invalid then, not what was made of it."""
+    if by_tus:
+        url = shared_server.create(1000, body=DATA[:1000]).headers["Location"]
+    else:
+        url = begin(shared_server, 1000)
+        assert patch(url, 0, DATA[:1000], "?0").status_code == 204
+    video = video_of(url)
+    with Wire(url) as wire:
+        told = said(9, Upload_Offset=1000, Upload_Complete="?0", Content_Type=PARTIAL)
+        wire.begin("PATCH", url, told | {"Transfer-Encoding": "chunked"})
+        wire.chunk(b"x")
+        wire.chunk(b"")
+        answer = wire.answer()
+    assert (answer.status_code, answer.json()["code"]) == (400, "length_inconsistent")
+    assert ask("HEAD", url, said()).status_code == 404
+    assert shared_server.video(video)["size"] == 1000
 
 
 def test_a_chunked_body_that_completes_too_early(shared_server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 from urllib.parse import urljoin
 
@@ -15,11 +16,16 @@ from tests.support.server import Server, until
 CHECK = Contract().check
 
 
-def listed(server: Server, **headers: str) -> list[dict[str, Any]]:
+def answered(server: Server, **headers: str) -> dict[str, Any]:
     url = urljoin(server.url, "api/uploads")
     answer = CHECK(requests.get(url, headers={**server.session, **headers}, timeout=60))
     assert answer.status_code == 200
-    found: list[dict[str, Any]] = answer.json()["uploads"]
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def listed(server: Server, **headers: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answered(server, **headers)["uploads"]
     return found
 
 
@@ -79,3 +85,27 @@ def test_what_is_whole_deleted_or_unlike_is_not_listed(server: Server) -> None:
     assert found[1]["video"] is None
     assert (found[2]["size"], found[2]["windows"][0]["length"]) == (None, None)
     assert whole.status_code == 201
+
+
+def test_an_answer_has_so_many_windows_and_says_if_there_are_more(server: Server) -> None:
+    """The newest are told of, each with all of its windows."""
+    made = []
+    for _ in range(3):
+        assembly = new_id()
+        made.append(window(server, assembly, 0, 1, size="1000000").headers["Reelrace-Video-Id"])
+        assert post(
+            server, {"Upload-Length": "1"} | said(assembly=assembly, start="5", size="1000000")
+        )
+    assert not answered(server)["more"]
+    with sqlite3.connect(server.data / "reelrace.sqlite3") as rows:
+        rows.execute(
+            """insert into uploads (id, source_id, video_id, start, length, mark, boot, metadata,
+                 created_at, updated_at, kind)
+               with recursive n(n) as (select 1 union all select n + 1 from n where n < 4500)
+               select lower(hex(randomblob(16))), source_id, video_id, 10 + 2 * n, 1, 0, boot, '',
+                 created_at + 1, updated_at, kind from uploads, n where start = 0"""
+        )
+    found = server.get("api/uploads").json()  # too long to be held against the contract quickly
+    assert found["more"]
+    assert [one["video"] for one in found["uploads"]] == made[:0:-1]
+    assert [len(one["windows"]) for one in found["uploads"]] == [4502] * 2

@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+import pytest
 import requests
 
 from storage.model import new_id
 from tests.conftest import Clips
 from tests.support.clips import Clip
 from tests.support.contract import Contract
+from tests.support.rufh import ask, files
+from tests.support.rufh import said as ietf
 from tests.support.server import OCTETS, TUS, Server, until
 
 CHECK = Contract().check
@@ -122,6 +126,36 @@ def test_windows_that_do_not_fit_are_refused(shared_server: Server) -> None:
     assert code(wrong) == (400, "concatenation_invalid")
     some = post(server, {"Upload-Concat": f"final;{urls[0]} {urls[1]}"})
     assert code(some) == (400, "concatenation_invalid")
+
+
+@pytest.mark.parametrize("complete", [None, "?0", "?1"])
+def test_a_window_that_is_begun_again_is_not_written_behind_itself(
+    server: Server, complete: str | None
+) -> None:
+    """Bytes came that no row could tell of, as when the disk is full. Then the first ones come once
+    more, by tus or by the IETF's protocol."""
+    about = said(assembly=new_id(), start="0", size="9000")
+    tus = {"Upload-Length": "5000", "Upload-Concat": "partial"} | about
+    with sqlite3.connect(server.data / "reelrace.sqlite3") as rows:
+        rows.execute(
+            "create trigger full before update of mark on uploads"
+            " begin select raise(abort, 'full'); end"
+        )
+    assert post(server, tus, DATA[:1000]).status_code == 500
+    with sqlite3.connect(server.data / "reelrace.sqlite3") as rows:
+        rows.execute("drop trigger full")
+    if complete is None:
+        again = post(server, tus, DATA[:2000])
+        url, offset = again.headers["Location"], again.headers["Upload-Offset"]
+    else:
+        told = ietf(Upload_Complete=complete, Upload_Length=5000) | about | server.session
+        answer = ask("POST", files(server), told, DATA[: 5000 if complete == "?1" else 2000])
+        assert (answer.status_code, answer.headers["Upload-Complete"]) == (201, "?0")
+        url, offset = answer.headers["Location"], answer.headers["Upload-Offset"]
+    assert offset == "1000"
+    assert requests.get(url, timeout=60).content == DATA[:1000]
+    assert server.patch(url, 1000, DATA[1000:5000]).status_code == 204
+    assert requests.get(url, timeout=60).content == DATA[:5000]
 
 
 def test_an_assembly_is_its_owners_alone(shared_server: Server) -> None:

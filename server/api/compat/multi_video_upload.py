@@ -1,10 +1,13 @@
 """Changes when: the form upload of "Multi-Video Upload" (DANCEPIXEL) does.
 
 One request, one form: `file`, and perhaps `user_session`. Nothing says how long the file is
-before it has come, and a form cannot be resumed; all the rest is as with any upload.
+before it has come. A form cannot be resumed: of one that is not whole nothing stays, whatever ended
+it. All the rest is as with any upload.
 """
 
 from __future__ import annotations
+
+import asyncio
 
 import msgspec
 from aiohttp import BodyPartReader, web
@@ -15,13 +18,7 @@ from server.api.forms import File, Form
 from server.api.receiving import Receiver
 from server.api.sessions import claim, is_nobody, principal, session
 from server.api.turns import body_of
-from server.errors import (
-    FormInvalid,
-    QuotaExceeded,
-    RepresentationMismatch,
-    SessionInvalid,
-    TooManyFiles,
-)
+from server.errors import FormInvalid, RepresentationMismatch
 from server.protocols import metadata
 from storage.database import Database, Transaction
 from storage.model import Upload
@@ -46,6 +43,7 @@ class MultiVideoUpload:
         self._receiver = receiver
         self._finding = finding
         self._patience = patience
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/upload", self.upload)]
@@ -64,9 +62,9 @@ class MultiVideoUpload:
                     await self._claim(request, upload, await form.text(part))
                 elif part.name and part.name != "file":
                     fields[part.name] = await form.text(part)
-        except (FormInvalid, SessionInvalid, QuotaExceeded, TooManyFiles):
+        except BaseException:
             if upload is not None:
-                await self._finding.remove(upload)
+                await self._forget(upload)
             raise
         if upload is None:
             raise FormInvalid("no part of it is called file")
@@ -82,11 +80,18 @@ class MultiVideoUpload:
             async with self._receiver.claim(upload.id, 0, body_of(request, File(part))) as holder:
                 found = await self._finding.existing(upload.id)  # it may have been deleted
                 reached = await self._finding.receive(found, holder)
-        except FormInvalid:
-            await self._finding.remove(upload)
+            await self._creating.tell_length(upload, reached)
+        except BaseException:
+            await self._forget(upload)
             raise
-        await self._creating.tell_length(upload, reached)
         return upload
+
+    async def _forget(self, upload: Upload) -> None:
+        """Nobody can go on with it. Done also if the request is ended meanwhile."""
+        task = asyncio.create_task(self._finding.remove(upload))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+        await asyncio.shield(task)
 
     async def _claim(self, request: web.Request, upload: Upload | None, secret: bytes) -> None:
         """Who is asking. What came under no session before it was told is theirs as well."""
